@@ -1,30 +1,17 @@
 """Duration of a booking and of a cancellation through CloudFront, on the emulator."""
 
-import json
 import statistics
 import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
-from bookings.availability import DAYS
+from tools.advisors import register_advisor
 from tools.dev import system
-from tools.stack import client
 
-AVAILABILITY: Final[dict[str, Any]] = {
-    "name": "Asha Menon",
-    "subject": "computing",
-    "timeZone": "Europe/London",
-    "hours": dict.fromkeys(DAYS, "00:00-24:00"),
-    "slotMinutes": 30,
-    "noticeHours": 1,
-    "cancelHours": 1,
-    "bookAheadDays": 60,
-    "maxBookings": 50,
-}
 #: Bookings that start the function's process, which takes seconds.
 WARM: Final = 5
 
@@ -33,9 +20,7 @@ def run(running: system.System, count: int) -> None:
     """Book and cancel up to 45 slots one after the other, and print the percentiles."""
     count = min(count, 45)
     advisor = f"bench-{uuid.uuid4().hex[:8]}"
-    event = {"action": "set", "advisorId": advisor, "request": json.dumps(AVAILABILITY)}
-    functions = client("lambda", running.target)
-    functions.invoke(FunctionName="meridian-local-bookings", Payload=json.dumps(event))
+    register_advisor(running.target, advisor)
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
     starts = [f"{first + timedelta(hours=it):%Y-%m-%dT%H:%M:%SZ}" for it in range(count + WARM)]
     headers = {"Authorization": f"Bearer {running.students[0].token}"}

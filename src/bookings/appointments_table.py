@@ -4,7 +4,7 @@
 |---|---|---|
 | `ADVISOR#<id>` | `SLOT#<start>` | an appointment; without `student` it is free again |
 | `ADVISORS` | `ADVISOR#<id>` | an advisor's availability |
-| `STUDENT#<sub>` | `BOOKED` | a student's coming slots with listed advisors |
+| `STUDENT#<sub>` | `BOOKED` | a student's coming slots |
 | `HOME#<part>` | `HOME` | the home, which each transaction checks (home_table.py) |
 
 The lake has the first kind only: `origin_region` of the others names no Region, so the stream
@@ -18,7 +18,7 @@ from typing import Any, Final
 from bookings import dynamodb_calls
 from bookings.home_table import HomeTable
 from bookings.model import (
-    UNLISTED_MINUTES,
+    EARLIER_MINUTES,
     Appointment,
     Changes,
     Origin,
@@ -89,7 +89,7 @@ class AppointmentsTable:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def student_slots(self, student: str) -> StudentSlots:
-        """Return the slots that a student has with listed advisors.
+        """Return the slots that a student has.
 
         Raises:
             UnavailableError: DynamoDB failed.
@@ -125,15 +125,15 @@ class AppointmentsTable:
         self._transact(touched, actions)
 
     def _take(
-        self, taken: Appointment, revision: int | None, now_ms: int, origin: Origin
+        self, taken: Appointment, revision: int, now_ms: int, origin: Origin
     ) -> list[dict[str, Any]]:
         """Return the actions that take a slot, and check its advisor's availability."""
-        guard = {"TableName": self._name, "Key": _advisor_key(taken.slot.advisor)}
-        if revision is None:
-            guard["ConditionExpression"] = "attribute_not_exists(pk)"
-        else:
-            guard["ConditionExpression"] = "revision = :revision"
-            guard["ExpressionAttributeValues"] = {":revision": {"N": str(revision)}}
+        guard = {
+            "TableName": self._name,
+            "Key": _advisor_key(taken.slot.advisor),
+            "ConditionExpression": "revision = :revision",
+            "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
+        }
         update = self._update(taken.slot, now_ms, origin, "attribute_not_exists(student)", taken)
         return [{"ConditionCheck": guard}, {"Update": update}]
 
@@ -302,7 +302,7 @@ def _appointment(item: dict[str, Any]) -> Appointment:
         slot,
         item["student"]["S"],
         item.get("note", {}).get("S", ""),
-        int(item.get("minutes", {"N": UNLISTED_MINUTES})["N"]),
+        int(item.get("minutes", {"N": EARLIER_MINUTES})["N"]),
         None if limit is None else int(limit["N"]),
         item.get("moved_from", {}).get("S", ""),
         item.get("reason", {}).get("S", ""),

@@ -30,7 +30,7 @@ class AvailabilityChangedError(BookingError):
 
 
 class UnknownAdvisorError(BookingError):
-    """Raised when no availability is stored for the advisor."""
+    """Raised when the school has no such advisor: no availability is stored."""
 
     code = "advisor_unknown"
     status = 404

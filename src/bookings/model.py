@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-#: Length of an appointment that was booked before its advisor had an availability.
-UNLISTED_MINUTES: Final = 30
+#: Length of an appointment that an earlier version booked with an advisor without an availability.
+EARLIER_MINUTES: Final = 30
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,12 +49,15 @@ class StoredAvailability:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A booked slot. `cancel_until` is in epoch milliseconds; None without a limit."""
+    """A booked slot. `cancel_until` is in epoch milliseconds.
+
+    None is no limit: an earlier version booked it with an advisor without an availability.
+    """
 
     slot: Slot
     student: str
     note: str = ""
-    minutes: int = UNLISTED_MINUTES
+    minutes: int = EARLIER_MINUTES
     cancel_until: int | None = None
     #: The text of the slot from which the appointment was moved here.
     moved_from: str = ""
@@ -74,7 +77,10 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class StudentSlots:
-    """The texts of a student's slots with listed advisors, and the number of changes."""
+    """The texts of a student's slots, and the number of changes.
+
+    Without the slots that earlier versions booked with advisors without an availability.
+    """
 
     slots: frozenset[str] = frozenset()
     version: int = 0
@@ -87,8 +93,8 @@ class Changes:
     student: str
     #: Condition: no student has the slot.
     take: Appointment | None = None
-    #: Condition: the revision of the advisor of the taken slot; None without an availability.
-    revision: int | None = None
+    #: Condition: the revision of the availability of the taken slot's advisor.
+    revision: int = 0
     #: Condition: the student of the appointment still has the slot.
     free: Appointment | None = None
     #: The student's slots afterwards, and the version before as a condition; None: unchanged.

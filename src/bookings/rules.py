@@ -12,13 +12,13 @@ from bookings.errors import (
     TooLateToChangeError,
     TooManyBookingsError,
 )
-from bookings.model import UNLISTED_MINUTES, Appointment, Slot, slot_of_text
+from bookings.model import Appointment, Slot, slot_of_text
 
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
 
 
-def check_listed(
+def check_bookable(
     availability: Availability, slot: Slot, booked: Iterable[Appointment], now_ms: int
 ) -> None:
     """Check a slot that a student wants.
@@ -48,19 +48,6 @@ def check_offered(availability: Availability, slot: Slot, booked: Iterable[Appoi
         raise SlotNotOfferedError("The advisor doesn't offer this time.")
     end = slot.time + availability.slot_minutes * 60
     if any(overlaps(appointment, slot.time, end) for appointment in booked):
-        raise SlotTakenError("This time is already booked.")
-
-
-def check_unlisted(slot: Slot, booked: Iterable[Appointment]) -> None:
-    """Check a slot of an advisor without an availability, by the rule of earlier versions.
-
-    Raises:
-        SlotNotOfferedError: The time isn't a half hour.
-        SlotTakenError: A student has the slot.
-    """
-    if slot.time % (UNLISTED_MINUTES * 60):
-        raise SlotNotOfferedError("The advisor doesn't offer this time.")
-    if any(appointment.slot == slot for appointment in booked):
         raise SlotTakenError("This time is already booked.")
 
 

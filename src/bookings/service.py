@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from bookings import availability as availabilities
 from bookings import rules
-from bookings.availability import MAX_SLOT_MINUTES, Availability
+from bookings.availability import MAX_SLOT_MINUTES
 from bookings.errors import (
     AvailabilityChangedError,
     BookingError,
@@ -54,7 +54,7 @@ class Table(Protocol):
         """Return the booked appointments with `start` ≤ start time ≤ `end`, in epoch seconds."""
 
     def student_slots(self, student: str) -> StudentSlots:
-        """Return the slots that a student has with listed advisors."""
+        """Return the slots that a student has."""
 
     def write(self, changes: Changes, now_ms: int, origin: Origin) -> None:
         """Write a transaction; raise ConflictError if a condition fails."""
@@ -195,7 +195,7 @@ class Bookings:
     def day(self, advisor: str, day: date) -> tuple[str, list[Appointment]]:
         """Return the advisor's time zone, and the appointments of a date there, in order.
 
-        Without an availability, the time zone is UTC.
+        Of an advisor without an availability, whom earlier versions booked, it is UTC.
 
         Raises:
             UnavailableError: DynamoDB failed.
@@ -327,28 +327,33 @@ class Bookings:
         moved: Appointment | None = None,
         by_office: bool = False,
     ) -> Appointment:
-        """Check a slot by the rules, and write the appointment, without the moved one."""
+        """Check a slot by the rules, and write the appointment, without the moved one.
+
+        Raises:
+            UnknownAdvisorError: The school has no such advisor.
+            BookingError: A rule refuses the slot.
+            ConflictError: Another change was faster.
+            UnavailableError: DynamoDB failed.
+        """
+        if stored is None:
+            raise UnknownAdvisorError("No advisor has this id.")
         slot, others = wanted.slot, [it for it in booked if moved is None or it.slot != moved.slot]
         read = self._table.student_slots(wanted.student)
         held = set(read.slots) - ({moved.slot.text} if moved else set())
-        revision = None
-        if stored is None:
-            rules.check_unlisted(slot, others)
+        parsed = availabilities.parse(stored.document)
+        if by_office:
+            rules.check_offered(parsed, slot, others)
         else:
-            parsed = availabilities.parse(stored.document)
-            if by_office:
-                rules.check_offered(parsed, slot, others)
-            else:
-                rules.check_listed(parsed, slot, others, now_ms)
-                rules.check_number(parsed, slot.advisor, held, now_ms)
-            wanted, revision = _listed(wanted, parsed), stored.revision
-            held.add(slot.text)
-        # The slots of advisors without an availability aren't counted.
-        slots = None
-        if held != read.slots:
-            slots = StudentSlots(frozenset(_coming(held, now_ms)), read.version)
+            rules.check_bookable(parsed, slot, others, now_ms)
+            rules.check_number(parsed, slot.advisor, held, now_ms)
+        wanted = replace(
+            wanted,
+            minutes=parsed.slot_minutes,
+            cancel_until=rules.cancel_until(parsed, slot),
+        )
+        slots = StudentSlots(frozenset(_coming(held | {slot.text}, now_ms)), read.version)
         changes = Changes(
-            wanted.student, wanted, revision, moved, slots, wanted.reason if moved else ""
+            wanted.student, wanted, stored.revision, moved, slots, wanted.reason if moved else ""
         )
         self._table.write(changes, now_ms, origin)
         return wanted
@@ -367,14 +372,6 @@ def _at(present: Appointment, new: Slot) -> Appointment:
         moved_from=present.slot.text,
         calendar_id=present.calendar_id or _new_calendar_id(),
         calendar_revision=present.calendar_revision + 1 if present.calendar_id else 0,
-    )
-
-
-def _listed(wanted: Appointment, availability: Availability) -> Appointment:
-    return replace(
-        wanted,
-        minutes=availability.slot_minutes,
-        cancel_until=rules.cancel_until(availability, wanted.slot),
     )
 
 

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.advisors import new_slot
 from tests.support.environments import end_environments
 from tests.support.waiting import wait_until
 from tests.system.conftest import EDGE, LONDON
@@ -85,6 +86,7 @@ def require_loss_of_us_east_1(running: system.System) -> None:
 def test_loss_of_us_east_1_loses_nothing_but_deployments(regions: system.System) -> None:
     paying = next(it for it in regions.students if it.paying)
     end_environments(regions, EDGE_AUTH, EDGE_INGEST)
+    slot = new_slot(regions)
     before = event("track", "outage", event="Before")
     assert post(regions, "/v1/track", before).status_code == 200
     sent = [str(before["messageId"])]
@@ -93,7 +95,6 @@ def test_loss_of_us_east_1_loses_nothing_but_deployments(regions: system.System)
         # New execution environments start during the outage, too.
         end_environments(regions, EDGE_AUTH, EDGE_INGEST)
         link = request_account(regions)
-        slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
         booked = api(regions, "POST", "/appointments", slot)
         assert booked.status_code == 201, booked.text
         assert get(regions, "/premium/").status_code == 401

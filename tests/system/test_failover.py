@@ -3,7 +3,6 @@
 import base64
 import json
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from aws_emulator.errors import CommandError
+from tests.support.advisors import new_slot, start_in
 from tests.support.waiting import wait_until
 from tests.system.conftest import LONDON, MUMBAI
 from tests.system.test_regions import call_api
@@ -22,6 +22,8 @@ from tools.stack import StackTarget, client
 pytestmark = pytest.mark.integration
 
 ACCOUNT = "000000000000"
+#: Their slots are more than a student books during two moves.
+ADVISORS = 25
 #: The subject of the email to the student who has the slot.
 KEPT = "Your appointment stands"
 
@@ -41,8 +43,20 @@ def lost(running: system.System, region: str) -> Iterator[None]:
         control(running, "replication?held=0")
 
 
-def new_slot() -> dict[str, str]:
-    return {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2027-02-01T09:30:00Z"}
+def slots_of(running: system.System, count: int) -> list[dict[str, str]]:
+    """Return slots with new advisors, which both Regions know."""
+    slots = [new_slot(running) for _ in range(count)]
+    dynamodb = client("dynamodb", StackTarget(running.target.endpoint, MUMBAI))
+
+    def is_known(advisor: str) -> bool:
+        answer = dynamodb.get_item(
+            TableName=f"meridian-{running.target.stage}-appointments",
+            Key={"pk": {"S": "ADVISORS"}, "sk": {"S": f"ADVISOR#{advisor}"}},
+        )
+        return "Item" in answer
+
+    wait_until(lambda: all(is_known(it["advisorId"]) for it in slots), "the advisors in Mumbai")
+    return slots
 
 
 def stored(running: system.System, region: str, slot: dict[str, str]) -> dict[str, Any]:
@@ -106,7 +120,8 @@ def notice(running: system.System, student: int, slot: dict[str, str]) -> str:
 
 
 def test_home_moves_after_a_loss_and_back(regions: system.System) -> None:
-    contested, free, later = new_slot(), new_slot(), new_slot()
+    # A further Region knows an advisor once the registration has reached it.
+    contested, free, later = slots_of(regions, 3)
     control(regions, "replication?held=1")
     assert call_api(regions, LONDON, "POST", "/appointments", contested, student=1)[0] == 201
     with lost(regions, LONDON):
@@ -132,7 +147,7 @@ def test_home_moves_after_a_loss_and_back(regions: system.System) -> None:
     lines = move(regions, LONDON)
     assert any(line.startswith(f"{LONDON} is the home") for line in lines), lines
     assert (notice(regions, 0, later), notice(regions, 0, free)) == ("booked", "cancelled")
-    again = new_slot()
+    again = new_slot(regions)
     assert call_api(regions, MUMBAI, "POST", "/appointments", again)[0] == 201
     assert stored(regions, MUMBAI, again)["origin_region"] == LONDON
     assert "already the home" in " ".join(move(regions, LONDON))
@@ -157,7 +172,7 @@ def test_home_moves_after_a_loss_and_back(regions: system.System) -> None:
 
 def test_home_moves_by_the_state_machine_of_a_region(regions: system.System) -> None:
     """As an operator without a laptop starts it, in the Region that becomes the home."""
-    first, second = new_slot(), new_slot()
+    first, second = slots_of(regions, 2)
     # The authorizer of each API reads the user pool's keys before the loss.
     for region in (LONDON, MUMBAI):
         assert call_api(regions, region, "GET", "/appointments")[0] == 200
@@ -181,13 +196,20 @@ class Bookings:
         self.running = running
         self.accepted: list[dict[str, str]] = []
         self.statuses: set[int] = set()
+        advisors = [it["advisorId"] for it in slots_of(running, ADVISORS)]
+        #: Each half hour of a day with each advisor.
+        self._slots = [
+            {"advisorId": advisor, "start": start_in(5, minutes)}
+            for advisor in advisors
+            for minutes in range(0, 24 * 60, 30)
+        ]
         self._is_ended = threading.Event()
         self._thread = threading.Thread(target=self._book)
 
     def _book(self) -> None:
         while not self._is_ended.is_set():
             for region in (LONDON, MUMBAI):
-                slot = new_slot()
+                slot = self._slots.pop()
                 status, _ = call_api(self.running, region, "POST", "/appointments", slot)
                 self.statuses.add(status)
                 if status == 201:
@@ -215,7 +237,7 @@ def test_orderly_move_by_the_state_machine_loses_no_booking(regions: system.Syst
             status, text = move_by_machine(regions, home)
             assert (status, text.partition(",")[0]) == ("SUCCEEDED", f"{home} is the home")
             bookings.wait_for_more()
-            slot = new_slot()
+            slot = new_slot(regions)
             assert call_api(regions, old, "POST", "/appointments", slot)[0] == 201
             assert stored(regions, old, slot)["origin_region"] == home
     # Between the end of one home and the beginning of the other, a booking is refused honestly.

@@ -12,6 +12,7 @@ import pytest
 
 from aws_emulator.route53.locations import service_address
 from tests.support.access_tokens import access_token_of
+from tests.support.advisors import new_slot
 from tests.support.environments import end_environments, find_environments
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
@@ -69,7 +70,7 @@ def call_api(
 
 def test_appointment_from_any_region_is_stored_in_home_region(regions: system.System) -> None:
     """A condition expression applies to one Region, so all APIs use the home Region's table."""
-    slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
+    slot = new_slot(regions)
     status, booked = call_api(regions, MUMBAI, "POST", "/appointments", slot)
     assert status == 201
     table = f"meridian-{regions.target.stage}-appointments"
@@ -81,7 +82,7 @@ def test_appointment_from_any_region_is_stored_in_home_region(regions: system.Sy
 
 def test_slot_is_booked_once_while_replication_is_held(regions: system.System) -> None:
     """Conditional writes of two Regions would both succeed; both APIs write in the home Region."""
-    slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
+    slot = new_slot(regions)
     url = f"{regions.target.endpoint}/_local/replication"
     try:
         httpx.post(f"{url}?held=1", timeout=30).raise_for_status()

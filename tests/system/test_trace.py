@@ -8,6 +8,7 @@ import pytest
 
 from aws_emulator.errors import CommandError
 from aws_emulator.trace import Span
+from tests.support.advisors import new_slot
 from tests.support.waiting import wait_until
 from tests.system.school.school_client import ROSTERS, SchoolClient
 from tests.system.test_journey import post
@@ -127,8 +128,7 @@ def test_account_request_is_traced_to_its_email(meridian: System) -> None:
 
 
 def test_appointment_is_traced_to_its_lake_row(meridian: System) -> None:
-    slot = {"advisorId": f"advisor-{uuid.uuid4().hex[:8]}", "start": "2026-12-01T09:30:00Z"}
-    response = api(meridian, "POST", "/appointments", slot)
+    response = api(meridian, "POST", "/appointments", new_slot(meridian))
     assert response.status_code == 201
     trace(
         meridian,

@@ -162,6 +162,41 @@ def test_staff_moves_and_cancels_an_appointment_of_the_day(
     assert page_errors == []
 
 
+def test_pages_of_a_school_without_advisors_name_the_next_step(
+    visit: Callable[..., Page],
+    student: Callable[[], Student],
+    staff: Student,
+    page_errors: list[str],
+) -> None:
+    """As on a new stage, and after an update of one with an appointment of an earlier version."""
+    page, office = visit(), visit()
+    start = f"{datetime.now(UTC).date() + timedelta(days=5)}T10:00:00Z"
+    link = f"/api/appointments/invented/{start}"
+    earlier = {"advisorId": "invented", "start": start, "minutes": 30, "note": "", "link": link}
+    for each in (page, office):
+        each.route(re.compile(r"/api/advisors$"), lambda it: it.fulfill(json={"advisors": []}))
+    page.route(
+        re.compile(r"/api/appointments\?"), lambda it: it.fulfill(json={"appointments": [earlier]})
+    )
+    sign_in(page, student())
+    expect(page.locator("#no-advisors")).to_contain_text("feedback form below")
+    expect(page.get_by_role("button", name="Book appointment")).to_be_hidden()
+    expect(page.locator("#booked li")).to_contain_text("invented")
+    expect(page.locator("#booked").get_by_role("button")).to_have_text(["Cancel"])
+    assert axe.violations(page) == []
+    assert_fits(page)
+
+    sign_in(office, staff, "/app/office.html")
+    expect(office.locator("#no-advisors")).to_contain_text("The school has no advisors yet")
+    expect(office.get_by_label("Advisor")).to_be_hidden()
+    assert axe.violations(office) == []
+    assert_fits(office)
+    office.get_by_role("link", name="Add the first advisor").click()
+    expect(office.locator("#advisors-status")).to_contain_text("No advisors yet.")
+    assert axe.violations(office) == []
+    assert page_errors == []
+
+
 def test_student_can_choose_advisors_of_each_page_of_the_list(
     visit: Callable[..., Page], student: Callable[[], Student], page_errors: list[str]
 ) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.advisors import new_advisor, start_in
 from tools.dev.system import System
 from tools.stack import client
 
@@ -64,21 +65,17 @@ def api_client(system: System, token: str | None = None) -> Iterator[ApiClient]:
         yield client_of_api
 
 
-def new_advisor() -> str:
-    return f"advisor-{uuid.uuid4().hex[:12]}"
-
-
 def slot(advisor: str, hour: int = 9, **more: str) -> dict[str, str]:
-    return {"advisorId": advisor, "start": f"2026-12-01T{hour:02}:30:00Z", **more}
+    return {"advisorId": advisor, "start": start_in(3, hour * 60 + 30), **more}
 
 
 def test_appointment_is_booked_listed_cancelled_and_booked_again(
     meridian: System, paying: ApiClient, new: ApiClient
 ) -> None:
-    advisor = new_advisor()
+    advisor = new_advisor(meridian)
     status, booked = paying.send("POST", "/appointments", json=slot(advisor, note=NOTE))
     assert (status, booked["note"]) == (201, NOTE)
-    assert booked["link"] == f"/api/appointments/{advisor}/2026-12-01T09:30:00Z"
+    assert booked["link"] == f"/api/appointments/{advisor}/{start_in(3)}"
     assert booked in paying.send("GET", "/appointments")[1]["appointments"]
     assert booked not in new.send("GET", "/appointments")[1]["appointments"]
     path = booked["link"].removeprefix("/api")
@@ -87,7 +84,7 @@ def test_appointment_is_booked_listed_cancelled_and_booked_again(
     assert paying.send("DELETE", path) == (204, None)
     assert paying.send("DELETE", path)[1]["code"] == "appointment_unknown"
     assert new.send("POST", "/appointments", json=slot(advisor))[0] == 201
-    item = row(meridian, "appointments", f"ADVISOR#{advisor}", "SLOT#2026-12-01T09:30:00Z")
+    item = row(meridian, "appointments", f"ADVISOR#{advisor}", f"SLOT#{start_in(3)}")
     # Each of the three changes increments the version, and the cancellation removes the note.
     assert item["version"] == {"N": "3"}
     assert item["origin_region"] == {"S": "us-east-1"}
@@ -103,8 +100,56 @@ def row(system: System, table: str, pk: str, sk: str) -> dict[str, Any]:
     return attributes
 
 
-def test_concurrent_bookings_have_one_winner(paying: ApiClient, new: ApiClient) -> None:
-    advisor = new_advisor()
+@pytest.mark.parametrize("name", ["nobody-at-all", "0", "a" * 40])
+def test_advisor_whom_the_school_has_not_registered_is_not_booked(
+    meridian: System, new: ApiClient, name: str
+) -> None:
+    status, problem = new.send("POST", "/appointments", json=slot(name))
+    assert (status, problem["code"]) == (404, "advisor_unknown")
+    booking = slot(new_advisor(meridian))
+    status, booked = new.send("POST", "/appointments", json=booking)
+    assert status == 201
+    path = booked["link"].removeprefix("/api")
+    status, problem = new.send("PUT", path, json=slot(name))
+    assert (status, problem["code"]) == (404, "advisor_unknown")
+    listed = new.send("GET", "/appointments")[1]["appointments"]
+    assert booked in listed
+    assert name not in {it["advisorId"] for it in listed}
+
+
+def test_appointment_of_an_earlier_version_is_listed_and_cancelled(
+    meridian: System, new: ApiClient
+) -> None:
+    """It has an advisor whom the school hasn't registered."""
+    booking = slot(new_advisor(meridian))
+    booked = new.send("POST", "/appointments", json=booking)[1]
+    item = row(
+        meridian, "appointments", f"ADVISOR#{booking['advisorId']}", f"SLOT#{booking['start']}"
+    )
+    earlier = f"earlier-{uuid.uuid4().hex[:8]}"
+    for name in ("minutes", "cancel_until", "calendar_id", "calendar_revision"):
+        del item[name]
+    for hour in (9, 10):
+        sk = f"SLOT#{slot(earlier, hour)['start']}"
+        client("dynamodb", meridian.target).put_item(
+            TableName="meridian-local-appointments",
+            Item=item | {"pk": {"S": f"ADVISOR#{earlier}"}, "sk": {"S": sk}},
+        )
+    listed = new.send("GET", "/appointments")[1]["appointments"]
+    links = [it["link"] for it in listed if it["advisorId"] == earlier]
+    assert len(links) == 2
+    assert new.send("DELETE", links[0].removeprefix("/api")) == (204, None)
+    target = slot(booking["advisorId"], 12)
+    assert new.send("PUT", links[1].removeprefix("/api"), json=target)[0] == 200
+    listed = new.send("GET", "/appointments")[1]["appointments"]
+    assert earlier not in {it["advisorId"] for it in listed}
+    assert booked in listed
+
+
+def test_concurrent_bookings_have_one_winner(
+    meridian: System, paying: ApiClient, new: ApiClient
+) -> None:
+    advisor = new_advisor(meridian)
 
     def book(student: ApiClient) -> tuple[ApiClient, int]:
         return student, student.send("POST", "/appointments", json=slot(advisor))[0]
@@ -118,19 +163,19 @@ def test_concurrent_bookings_have_one_winner(paying: ApiClient, new: ApiClient) 
     assert {status for student, status in results if student not in winners} == {409}
 
 
-def test_list_starts_at_from_parameter(paying: ApiClient) -> None:
-    advisor = new_advisor()
+def test_list_starts_at_from_parameter(meridian: System, paying: ApiClient) -> None:
+    advisor = new_advisor(meridian)
     for hour in (8, 9, 10):
         assert paying.send("POST", "/appointments", json=slot(advisor, hour))[0] == 201
-    since = {"from": "2026-12-01T09:30:00Z"}
+    since = {"from": start_in(3)}
     listed = paying.send("GET", "/appointments", params=since)[1]["appointments"]
     starts = [it["start"] for it in listed if it["advisorId"] == advisor]
-    assert starts == ["2026-12-01T09:30:00Z", "2026-12-01T10:30:00Z"]
+    assert starts == [start_in(3), start_in(3, 630)]
 
 
-def test_long_list_of_equal_times_is_paginated(new: ApiClient) -> None:
-    start = "2027-01-04T09:00:00Z"
-    advisors = {f"{new_advisor()}-{number}" for number in range(105)}
+def test_long_list_of_equal_times_is_paginated(meridian: System, new: ApiClient) -> None:
+    start = start_in(300)
+    advisors = {new_advisor(meridian) for _ in range(105)}
     for advisor in advisors:
         booking = {"advisorId": advisor, "start": start}
         assert new.send("POST", "/appointments", json=booking)[0] == 201
@@ -153,7 +198,7 @@ def test_invalid_parameter_is_rejected(new: ApiClient, path: str, query: str) ->
 
 
 def test_second_text_for_a_time_is_rejected(new: ApiClient) -> None:
-    booking = {"advisorId": new_advisor(), "start": "2027-02-29T11:00:00Z"}
+    booking = {"advisorId": "asha-menon", "start": "2027-02-29T11:00:00Z"}
     status, problem = new.send("POST", "/appointments", json=booking)
     assert (status, problem["code"]) == (400, "body_invalid")
 

@@ -46,11 +46,9 @@ class FakeTable:
         if after is not None:
             self.students[changes.student] = StudentSlots(after.slots, after.version + 1)
 
-    def _can_take(self, slot: Slot, revision: int | None) -> bool:
+    def _can_take(self, slot: Slot, revision: int) -> bool:
         stored = self.availabilities.get(slot.advisor)
-        return slot not in self.appointments and revision == (
-            None if stored is None else stored.revision
-        )
+        return slot not in self.appointments and stored is not None and revision == stored.revision
 
     def rename(self, appointment: Appointment, now_ms: int, origin: Origin) -> None:
         self._interrupt()

@@ -111,6 +111,20 @@ def test_booking_move_and_day_list(table: FakeTable) -> None:
     assert table.appointments == {}
 
 
+def test_booking_and_moves_to_an_unregistered_advisor_are_refused(table: FakeTable) -> None:
+    put_advisor()
+    wanted, asha = {"advisorId": "other", "start": START}, {"advisorId": "asha", "start": START}
+    assert invoke("book", asha)[0] == 201
+    office = {"reason": "ill", "newAdvisorId": "other", "newStart": START}
+    for refused in (
+        invoke("book", wanted),
+        invoke("move", wanted, **asha),
+        invoke("change", office, groups="staff", **asha),
+    ):
+        assert (refused[0], refused[1]["code"]) == (404, "advisor_unknown")
+    assert [it.advisor for it in table.appointments] == ["asha"]
+
+
 def test_free_slots_begin_at_the_asked_time(table: FakeTable) -> None:
     put_advisor()
     status, listed = invoke("free", advisorId="asha", **{"from": START})

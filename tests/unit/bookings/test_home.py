@@ -23,11 +23,14 @@ from bookings.outbox import Outbox
 from bookings.service import Bookings
 from bookings.waiting_notices import WaitingNotices
 from tests.support.examples import at_most
+from tests.unit.bookings.examples import DOCUMENT
 from tests.unit.bookings.replicas import Replica, World
 
 LONDON, MUMBAI, SYDNEY = "eu-west-2", "ap-south-1", "ap-southeast-2"
 REGIONS = (LONDON, MUMBAI, SYDNEY)
-SLOTS = [Slot(f"2026-12-0{day}T10:00:00Z", f"advisor-{day}") for day in (2, 3)]
+#: Days of slots with an advisor each. The rules of MovingHome book the first two.
+DAYS = (2, 3, 4, 7)
+SLOTS = [Slot(f"2026-12-0{day}T10:00:00Z", f"advisor-{day}") for day in DAYS[:2]]
 NOW_MS = 1_796_040_000_000
 regions = st.sampled_from(REGIONS)
 students = st.sampled_from(["s1", "s2", "s3"])
@@ -51,6 +54,9 @@ class School:
             appointments = AppointmentsTable(replica, "appointments", table, outbox)
             self.homes[region] = table
             self.bookings[region] = Bookings(appointments, self.clock, lambda _: None)
+        for day in DAYS:
+            self.bookings[LONDON].set_availability(f"advisor-{day}", DOCUMENT, None, Origin())
+        self.world.replicate_all()
 
     def clock(self) -> int:
         self.now_ms += 1
@@ -170,7 +176,7 @@ class MovingHome(RuleBasedStateMachine):
             assert self.known(region) == self.known(SYDNEY)
             if region != SYDNEY:
                 with pytest.raises(NotHomeError):
-                    self.school.book(region, "s9", Slot("2026-12-04T10:00:00Z", "advisor-9"))
+                    self.school.book(region, "s9", Slot("2026-12-07T10:00:00Z", "advisor-7"))
 
 
 TestMovingHome = MovingHome.TestCase

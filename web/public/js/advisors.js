@@ -38,7 +38,9 @@ async function load() {
   const { advisors } = answer;
   for (const { advisorId, revision } of advisors) revisions.set(advisorId, revision);
   $("advisors").replaceChildren(...advisors.map(advisorItem));
-  showMessage($("advisors-status"), advisors.length === 1 ? "1 advisor." : `${advisors.length} advisors.`);
+  const none = "No advisors yet. Students can book appointments as soon as you save the first one below.";
+  const count = advisors.length === 1 ? "1 advisor." : `${advisors.length} advisors.`;
+  showMessage($("advisors-status"), advisors.length > 0 ? count : none);
 }
 
 // Returns the first field with an error.

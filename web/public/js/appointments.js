@@ -56,7 +56,8 @@ function appointmentItem(appointment) {
   const item = listItem(title, more, buttons);
   item.dataset.link = appointment.link;
   const cancel = itemButton(t("Cancel"), label, () => cancelAppointment(appointment, item, cancel));
-  buttons.append(itemButton(t("Move"), label, () => startMove(appointment)), cancel);
+  if (advisors.size > 0) buttons.append(itemButton(t("Move"), label, () => startMove(appointment)));
+  buttons.append(cancel);
   return item;
 }
 

@@ -131,6 +131,8 @@ if (advisors.size > 0) {
   $("day").value ||= localDate(new Date(), zone());
   await list();
 } else if ($("day-status").textContent === LOADING) {
-  showMessage($("day-status"), "No advisor offers appointments at present.");
+  showMessage($("day-status"), "");
+  $("choice").hidden = true;
+  $("no-advisors").hidden = false;
 }
 showLoaded("appointments");
