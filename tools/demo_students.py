@@ -31,6 +31,14 @@ class DemoStudent:
     token: str = field(repr=False)
 
 
+def random_password() -> str:
+    """Return a password that the policy of any pool accepts.
+
+    A policy can require 99 characters, and one of each class (PasswordPolicyType).
+    """
+    return f"{secrets.token_urlsafe(96)}Aa1!"
+
+
 def create_user(
     cognito: "CognitoIdentityProviderClient", pool: str, email: str, password: str
 ) -> None:

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
 #: Bytes of the password that a user in FORCE_CHANGE_PASSWORD gets, which is not stored.
 RANDOM_PASSWORD_BYTES: Final = 96
-#: A character of each class that a pool's policy can require (PasswordPolicyType).
-EACH_CLASS: Final = "Aa1!"
+#: The end of a password: a character of each class that a pool's policy can require
+#: (PasswordPolicyType).
+REQUIRED_CLASSES_SUFFIX: Final = "Aa1!"
 #: The standard attribute that holds the account id. The username can't hold it, because the pool
 #: uses the email address as username.
 OWNER_ATTRIBUTE: Final = "preferred_username"
+
+
+def random_password() -> str:
+    """Return a password that the policy of any pool accepts, and that no one can guess."""
+    return secrets.token_urlsafe(RANDOM_PASSWORD_BYTES) + REQUIRED_CLASSES_SUFFIX
 
 
 class Users:
@@ -83,7 +89,7 @@ class Users:
         AWS doesn't document the status of a user without a password. "If you set a permanent
         password, their status becomes Confirmed" (AdminSetUserPassword).
         """
-        password = secrets.token_urlsafe(RANDOM_PASSWORD_BYTES) + EACH_CLASS
+        password = random_password()
         with aws.translate_errors("Cognito"):
             self._cognito.admin_set_user_password(
                 UserPoolId=self._pool, Username=email, Password=password, Permanent=True

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from tools.advisors import register_advisor
-from tools.demo_students import access_token, put_user
+from tools.demo_students import access_token, put_user, random_password
 from tools.dev.system import System
 from tools.gameday.acts import CONTINENTS, OPERATIONS
 from tools.gameday.answers import Ledger
@@ -124,7 +124,7 @@ class Visitors:
         cognito = client("cognito-idp", self._running.target)
         outputs = self._running.deployed.outputs
         pool, app_client = outputs["UserPoolId"], outputs["UserPoolClientId"]
-        email, password = f"{self.run}-{name}@example.com", f"Aa1!{uuid.uuid4()}"
+        email, password = f"{self.run}-{name}@example.com", random_password()
         put_user(cognito, pool, email, password, paying=paying, staff=staff)
         token = access_token(cognito, pool, app_client, email, password)
         user = cognito.admin_get_user(UserPoolId=pool, Username=email)

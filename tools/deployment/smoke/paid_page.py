@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from tools.demo_students import PAYING_GROUP, access_token, create_user
+from tools.demo_students import PAYING_GROUP, access_token, create_user, random_password
 from tools.deployment.smoke.target import Target
 from tools.replay.access_check import ANONYMOUS, PAID_PATH, PAYING, check_access
 
@@ -50,8 +50,7 @@ def _user(target: Target, *, paying: bool) -> Iterator[str]:
     cognito = target.client("cognito-idp")
     pool, app_client = (target.stack.outputs[it] for it in ("UserPoolId", "UserPoolClientId"))
     email = f"smoke-{secrets.token_hex(8)}@example.com"
-    # An existing pool's policy can require 99 characters, and each class of them.
-    password = f"{secrets.token_urlsafe(96)}Aa1!"
+    password = random_password()
     try:
         create_user(cognito, pool, email, password)
         if paying:
