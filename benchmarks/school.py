@@ -6,10 +6,11 @@ Both run one after the other on the emulator, on the system that `make run` depl
 measured from a request to API Gateway without CloudFront. Our side is measured from the proof,
 because the peer asks for none; the script prints the cost of the proof apart. Our account counts
 as created when its request's item says so, and the peer's when its execution has ended, which
-includes the email; the script looks at either every 10 ms. The milliseconds of a laptop don't
-predict those of AWS; the numbers of transitions, invocations and dollars are independent of the
-machine. The script prints each figure with its requirement, and exits with 1 if a requirement is
-not met. It also prints the duration of bookings and cancellations, one at a time.
+includes the email; the script looks at either every 10 ms. Before, it warms up each operation with
+one request, then two at once and so on. The milliseconds of a laptop don't predict those of AWS;
+the numbers of transitions, invocations and dollars are independent of the machine. The script
+prints each figure with its requirement, and exits with 1 if a requirement is not met. It also
+prints the duration of bookings and cancellations, one at a time.
 
 `--roster 10000` imports a roster with that number of rows instead, one in twenty invalid, and then
 the same content under another name.
@@ -83,32 +84,54 @@ def people(count: int, tag: str) -> list[dict[str, str]]:
     ]
 
 
-def warm(
-    post: Callable[[dict[str, str]], None], requests: list[dict[str, str]], clients: int
-) -> None:
-    """Start every function process before the measurement, because a cold start takes seconds."""
-    with ThreadPoolExecutor(clients) as executor:
-        list(executor.map(post, requests))
-    time.sleep(3)
+def rounds(clients: int) -> list[int]:
+    """Return the numbers of requests at once of a warm-up: 1, 2, 4 and so on, then twice `clients`.
+
+    Each round starts at most as many new processes of a function as the round before left.
+    """
+    sizes = [1]
+    while sizes[-1] < clients:
+        sizes.append(min(2 * sizes[-1], clients))
+    return [*sizes, clients]
 
 
 class Operation(NamedTuple):
-    """An operation of a REST API, called at API Gateway."""
+    """An operation of a REST API. `repeated` counts the statuses after which it sent again."""
 
     http: httpx.Client
     path: str
     headers: dict[str, str]
+    repeated: Counter[int]
 
-    def post(self, body: dict[str, str]) -> None:
+    def post(self, body: dict[str, str], *, is_warm_up: bool = False) -> None:
         """Send a request, again while the workflow is busy.
+
+        A warm-up also repeats 504, CloudFront's status if an answer needs longer than 14 seconds.
 
         Raises:
             httpx.HTTPStatusError: The API refused it.
         """
+        statuses = {503, 504} if is_warm_up else {503}
         answer = self.http.post(self.path, json=body, headers=self.headers)
-        while answer.status_code == 503:
+        while answer.status_code in statuses:
+            self.repeated[answer.status_code] += 1
             answer = self.http.post(self.path, json=body, headers=self.headers)
         answer.raise_for_status()
+
+    def warm_up(self, requests: list[dict[str, str]], clients: int) -> None:
+        """Start every process of every function before the measurement, and print what it took."""
+        began, waiting = time.time(), list(requests)
+        for size in rounds(clients):
+            batch, waiting = waiting[:size], waiting[size:]
+            with ThreadPoolExecutor(size) as executor:
+                list(executor.map(lambda body: self.post(body, is_warm_up=True), batch))
+        again = ", ".join(f"{count} after {it}" for it, count in self.repeated.items()) or "none"
+        seconds = time.time() - began
+        print(
+            f"warm-up of POST {self.path}: {len(requests)} requests, up to {clients} at once, "
+            f"in {seconds:.1f} s; repeated: {again}"
+        )
+        self.repeated.clear()
 
 
 def drive(
@@ -173,7 +196,7 @@ def our_operation(running: system.System, http: httpx.Client) -> Operation:
     apis = {it["name"]: it["id"] for it in gateway.get_rest_apis()["items"]}
     (key,) = gateway.get_api_keys(includeValues=True)["items"]
     headers = {"Host": host(apis["meridian-local"]), "x-api-key": key["value"]}
-    return Operation(http, "/api/accounts/proofs", headers)
+    return Operation(http, "/api/accounts/proofs", headers, Counter())
 
 
 def host(api: str) -> str:
@@ -188,12 +211,16 @@ def ours(running: system.System, count: int, clients: int) -> Run:
         httpx.Client(base_url=running.url, timeout=60) as portal,
         httpx.Client(base_url=running.api_url, timeout=60) as http,
     ):
-        form = Operation(portal, "/api/accounts", {})
+        form = Operation(portal, "/api/accounts", {}, Counter())
         operation = our_operation(running, http)
 
         def submit(request: dict[str, str]) -> dict[str, str]:
-            """Send the form; return the proof that its email contains."""
+            """Send the form; return its proof."""
             form.post(request)
+            return proof_of(request)
+
+        def proof_of(request: dict[str, str]) -> dict[str, str]:
+            """Return the proof that the email of a form contains."""
             digest = hashlib.sha256(f"account/{request['requestId']}".encode()).hexdigest()
             key = {"pk": {"S": f"ACCOUNT#{digest[:32]}"}, "sk": {"S": "OUTBOX#ProofRequested"}}
             item = table.get_item(TableName="meridian-local-accounts", Key=key)["Item"]
@@ -210,16 +237,16 @@ def ours(running: system.System, count: int, clients: int) -> Run:
                 time.sleep(look_s)
             return time.time()
 
-        def submitted(number: int, tag: str) -> list[dict[str, str]]:
-            with ThreadPoolExecutor(clients) as executor:
-                return list(executor.map(submit, people(number, f"{tag}{uuid.uuid4().hex[:6]}")))
-
-        warm(operation.post, submitted(3 * clients, "warm"), clients)
+        first = people(sum(rounds(clients)), f"warm{uuid.uuid4().hex[:6]}")
+        form.warm_up(first, clients)
+        operation.warm_up([proof_of(it) for it in first], clients)
+        with ThreadPoolExecutor(clients) as executor:
+            proofs = list(executor.map(submit, people(count, f"ours{uuid.uuid4().hex[:6]}")))
         # The emails of the forms must not run beside the measurement.
-        proofs = submitted(count, "ours")
         time.sleep(5)
         latencies, rate = drive(proofs, clients, operation.post, created_at, settling(running))
         outcomes = Counter(map(status, proofs))
+        print_repeated(form, operation)
     # Executions of the account workflow, which takes over what the Express workflow can't create.
     pages = machines.get_paginator("list_executions").paginate(
         stateMachineArn=f"{MACHINES}:meridian-local-account"
@@ -243,13 +270,23 @@ def peer(running: system.System, count: int, clients: int) -> Run:
         return time.time()
 
     with httpx.Client(base_url=running.api_url, timeout=60) as http:
-        operation = Operation(http, "/peer/accounts", {"Host": host(api)})
-        warm(operation.post, people(3 * clients, f"warm{uuid.uuid4().hex[:6]}"), clients)
+        operation = Operation(http, "/peer/accounts", {"Host": host(api)}, Counter())
+        first = people(sum(rounds(clients)), f"warm{uuid.uuid4().hex[:6]}")
+        operation.warm_up(first, clients)
+        time.sleep(3)
         requests = people(count, f"peer{uuid.uuid4().hex[:6]}")
         latencies, rate = drive(requests, clients, operation.post, created_at, settling(running))
+        print_repeated(operation)
     arns = [f"{EXECUTIONS}:naive:{it['requestId']}" for it in requests]
     outcomes = Counter(machines.describe_execution(executionArn=it)["status"] for it in arns)
     return Run(latencies, rate, transitions(machines, arns) / count, outcomes)
+
+
+def print_repeated(*operations: Operation) -> None:
+    """Print the requests of the measurement that were sent again: their durations include it."""
+    for operation in operations:
+        if operation.repeated:
+            print(f"POST {operation.path}: {operation.repeated.total()} repeated after 503")
 
 
 def report(name: str, run: Run, invocations: int, calls: Mapping[str, float]) -> float:

@@ -1,7 +1,9 @@
 """Read deployed APIs and stages from the API Gateway control plane."""
 
 import json
+import threading
 import time
+from concurrent.futures import Future
 from functools import cache
 from typing import Any, Final
 
@@ -29,6 +31,9 @@ class StageReader:
         self._endpoint = endpoint
         self._account = account
         self._cached: dict[tuple[str, str, str], tuple[float, dict[str, Any], Stage]] = {}
+        #: The first readings of stages that are under way.
+        self._readings: dict[tuple[str, str, str], Future[Stage | None]] = {}
+        self._lock = threading.Lock()
         self._mappings: dict[tuple[str, str], tuple[float, dict[str, tuple[str, str]]]] = {}
 
     def apis(self, region: str) -> list[str]:
@@ -52,11 +57,51 @@ class StageReader:
         """
         key = (region, api, name)
         until, known, cached = self._cached.get(key, (0.0, {}, None))
-        if cached is not None and time.monotonic() < until:
+        if cached is None:
+            return self._first(key)
+        if time.monotonic() < until:
             return cached
-        if cached is not None:
-            # Other requests don't wait for this one's look: the control plane of a Region can hang.
-            self._cached[key] = (time.monotonic() + _TTL_S, known, cached)
+        # Other requests don't wait for this one's look: the control plane of a Region can hang.
+        self._cached[key] = (time.monotonic() + _TTL_S, known, cached)
+        return self._look(key, known, cached)
+
+    def _first(self, key: tuple[str, str, str]) -> Stage | None:
+        """Read a stage once for all requests that arrive meanwhile: it takes CPU time.
+
+        Raises:
+            DefinitionError: The stage can't be read, or the emulator doesn't support its
+                definition.
+        """
+        with self._lock:
+            if key in self._cached:
+                return self._cached[key][2]
+            reading = self._readings.get(key)
+            is_reader = reading is None
+            if reading is None:
+                reading = self._readings[key] = Future()
+        if not is_reader:
+            return reading.result()
+        try:
+            stage = self._look(key, {}, None)
+            reading.set_result(stage)
+        except BaseException as error:
+            reading.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._readings[key]
+        return stage
+
+    def _look(
+        self, key: tuple[str, str, str], known: dict[str, Any], cached: Stage | None
+    ) -> Stage | None:
+        """Return the stage as the control plane describes it now, or None if it doesn't exist.
+
+        Raises:
+            DefinitionError: The stage can't be read, or the emulator doesn't support its
+                definition.
+        """
+        region, api, name = key
         client = self._client(region, is_refresh=cached is not None)
         try:
             description = client.get_stage(restApiId=api, stageName=name)

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from aws_emulator.rest_api import stage_reader
+from aws_emulator.rest_api import definition, stage_reader
+from aws_emulator.rest_api.errors import DefinitionError
+from aws_emulator.rest_api.pipeline import Stage
 from aws_emulator.rest_api.stage_reader import StageReader
 from aws_emulator.tests.rest_api import notes_api
+
+CLIENTS = 8
 
 
 class ControlPlane:
@@ -25,6 +29,7 @@ class ControlPlane:
         self.answers = threading.Event()
         self.answers.set()
         self.asked = threading.Semaphore(0)
+        self.exports = 0
 
     def get_stage(self, **_: str) -> dict[str, Any]:
         self.asked.release()
@@ -32,6 +37,7 @@ class ControlPlane:
         return {"stageName": "api", "deploymentId": "d1"}
 
     def get_export(self, **_: Any) -> dict[str, Any]:
+        self.exports += 1
         return {"body": BytesIO(json.dumps(notes_api.document()).encode())}
 
     def get_paginator(self, _operation: str) -> "ControlPlane":
@@ -59,3 +65,39 @@ def test_one_request_waits_for_a_control_plane_that_hangs(monkeypatch: pytest.Mo
         plane.answers.set()
         assert looking.result(timeout=60) is first
     assert not plane.asked.acquire(blocking=False)
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_first_requests_read_the_definition_once(
+    monkeypatch: pytest.MonkeyPatch, is_readable: bool
+) -> None:
+    """Eight readings at once can take longer than CloudFront waits for the API, which is a 504."""
+    reader, plane = StageReader("http://127.0.0.1:1", "123456789012"), ControlPlane()
+    monkeypatch.setattr(reader, "_client", lambda *_, **__: plane)
+    if not is_readable:
+        refused = notes_api.document() | {definition._KEY_SOURCE: "AUTHORIZER"}
+        monkeypatch.setattr(notes_api, "document", lambda: refused)
+    plane.answers.clear()
+    start = threading.Barrier(CLIENTS + 1)
+
+    def send() -> Stage | None:
+        start.wait(60)
+        return reader.stage("eu-west-2", "a1", "api")
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        reading = [threads.submit(send) for _ in range(CLIENTS)]
+        start.wait(60)
+        assert plane.asked.acquire(timeout=60)
+        # No other request asks the control plane while the first one waits for it.
+        assert not plane.asked.acquire(timeout=0.2)
+        plane.answers.set()
+        if is_readable:
+            assert len({id(it.result(timeout=60)) for it in reading}) == 1
+            assert plane.exports == 1
+        else:
+            errors = [it.exception(timeout=60) for it in reading]
+            assert [type(it) for it in errors] == [DefinitionError] * CLIENTS
+            # The next request reads it again.
+            monkeypatch.undo()
+            monkeypatch.setattr(reader, "_client", lambda *_, **__: plane)
+            assert reader.stage("eu-west-2", "a1", "api") is not None
