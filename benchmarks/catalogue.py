@@ -5,12 +5,16 @@
 Starts the local system with the catalogue in two Regions and measures: a cached read, an uncached
 one, and the bare path of load balancer and function (a refused address, which asks neither cache
 nor database); 100 requests a second through edge, load balancer, function and cache, and without
-the edge or the cache; the cold start of the function; searches in a database of 50,000 courses; the
-lag of the replica; a promotion; the package's size. Exits with 1 if a figure misses its target.
+the edge or the cache; the cold start of the function; searches in a database of 50,000 courses in
+seven languages, with and without errors of typing; the lag of the replica; a promotion; the
+package's size. Exits with 1 if a figure misses its target.
 """
 
 import http.client
 import io
+import itertools
+import json
+import random
 import statistics
 import sys
 import threading
@@ -29,6 +33,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 import pg8000.native  # noqa: E402 - needs the path above
 
 from aws_emulator.errors import CommandError  # noqa: E402
+from benchmarks import catalogue_texts  # noqa: E402
 from tools.dev import system  # noqa: E402
 from tools.dev.system import System  # noqa: E402
 from tools.paths import STATE  # noqa: E402
@@ -51,29 +56,16 @@ COLD_STARTS: Final = 5
 BARE_PATH: Final = "/catalogue/unknown"
 MAX_CACHED_RATIO: Final = 1.5
 MAX_SEARCH_MS: Final = 50.0
-SEARCHES: Final = (
-    ("algebra",),
-    ("alg",),
-    ("a",),
-    ("word4711",),
-    ("word47",),
-    ("physics", "word12"),
-    ("missing",),
-    ("for", "teachers"),
-)
-_LOAD: Final = f"""
-WITH w AS (SELECT
-    ARRAY['algebra','geometry','calculus','history','biology','chemistry','physics','writing',
-          'grammar','painting','music','python','statistics','economics','geography'] AS topics,
-    ARRAY['Introduction to','Advanced','Applied','Foundations of','Modern','Practical'] AS kinds,
-    ARRAY['beginners','teachers','engineers','children','examinations','scientists'] AS groups)
+#: A page of searches, as the function reads it.
+SEARCH: Final = "SELECT count(*) FROM catalogue_search(:words, NULL, NULL, -1, '', '', 21)"
+CORRECTION: Final = "SELECT catalogue_corrected(:words)"
+INSERT: Final = """
 INSERT INTO courses (id, language, subject, teacher, title, summary)
-SELECT 'bench-' || i, (ARRAY['en','hi','vi','es','fr','de'])[1 + i % 6], 'mathematics',
-    'asha-menon', kinds[1 + i / 7 % 6] || ' ' || topics[1 + i * 13 % 15] || ' for '
-    || groups[1 + i / 11 % 6] || ' ' || i,
-    'About ' || topics[1 + i * 7 % 15] || ', number word' || i % 5000
-FROM generate_series(1, {COURSES}) AS i, w
-"""  # the number is a constant
+SELECT * FROM json_to_recordset(:rows) AS r (
+    id text, language text, subject text, teacher text, title text, summary text
+)
+"""
+ROWS: Final = 5_000
 
 
 def read_ms(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]) -> float:
@@ -186,21 +178,42 @@ def measure_cold_starts(tier: Tier) -> list[float]:
     return times
 
 
-def measure_searches(tier: Tier) -> list[float]:
-    port = tier.settings[HOME].database_port
-    database = pg8000.native.Connection(
-        "meridian", host="127.0.0.1", port=port, database="catalogue", timeout=300
-    )
-    statement = "SELECT count(*) FROM catalogue_search(:words, NULL, NULL, -1, '', '', 21)"
-    times = []
+def load_courses(tier: Tier) -> None:
+    """Add COURSES courses in several languages to the primary."""
+    database = connect(tier, HOME)
+    texts = catalogue_texts.courses(COURSES, "mathematics", "asha-menon")
+    while rows := list(itertools.islice(texts, ROWS)):
+        database.run(INSERT, rows=json.dumps(rows))
+    database.run("VACUUM ANALYZE")
+    database.close()
+
+
+def measure_searches(tier: Tier) -> dict[str, list[float]]:
+    """Return the times in ms of all statements of a search, by kind, interleaved."""
+    database = connect(tier, HOME)
+    draw = random.Random(COURSES)
+    times: dict[str, list[float]] = {}
     for number in range(REPETITIONS + 20):
-        words = list(SEARCHES[number % len(SEARCHES)])
-        started = time.perf_counter()
-        database.run(statement, words=words)
-        if number >= 20:
-            times.append((time.perf_counter() - started) * 1_000)
+        for kind, words in catalogue_texts.searches(draw).items():
+            started = time.perf_counter()
+            matches = database.run(SEARCH, words=words)[0][0]
+            if not matches:
+                corrected = database.run(CORRECTION, words=words)[0][0]
+                if corrected != words:
+                    database.run(SEARCH, words=corrected)
+            if number >= 20:
+                elapsed_ms = (time.perf_counter() - started) * 1_000
+                times.setdefault(kind, []).append(elapsed_ms)
     database.close()
     return times
+
+
+def connect(tier: Tier, region: str) -> pg8000.native.Connection:
+    """Return a connection of the owner to a Region's database."""
+    port = tier.settings[region].database_port
+    return pg8000.native.Connection(
+        "meridian", host="127.0.0.1", port=port, database="catalogue", timeout=300
+    )
 
 
 def until_ms(probe: Callable[[], bool]) -> float:
@@ -211,16 +224,7 @@ def until_ms(probe: Callable[[], bool]) -> float:
 
 
 def measure_lag(tier: Tier) -> float:
-    connections = [
-        pg8000.native.Connection(
-            "meridian",
-            host="127.0.0.1",
-            port=tier.settings[region].database_port,
-            database="catalogue",
-            timeout=60,
-        )
-        for region in (HOME, AWAY)
-    ]
+    connections = [connect(tier, region) for region in (HOME, AWAY)]
     primary, replica = connections
     lags = []
     for _ in range(50):
@@ -284,14 +288,13 @@ def main() -> int:
         print(f"cold start to the first answer    {cold:9.1f} ms")
         print(f"lag of the replica, p50           {measure_lag(tier):9.1f} ms")
         print(f"loading {COURSES:,} courses", flush=True)
-        tier.server(HOME).sql(_LOAD)
-        tier.server(HOME).sql("VACUUM ANALYZE courses")
-        searches = measure_searches(tier)
-        p99 = quantile(searches, 99)
-        print(f"search of {COURSES:,} courses       p50 {statistics.median(searches):7.2f} ms   "
-              f"p99 {p99:7.2f} ms (at most {MAX_SEARCH_MS:.0f})")  # fmt: skip
-        if p99 > MAX_SEARCH_MS:
-            failures.append("search")
+        load_courses(tier)
+        for name, values in measure_searches(tier).items():
+            p99 = quantile(values, 99)
+            print(f"search, {name:<24}  p50 {statistics.median(values):7.2f} ms   "
+                  f"p99 {p99:7.2f} ms (at most {MAX_SEARCH_MS:.0f})")  # fmt: skip
+            if p99 > MAX_SEARCH_MS:
+                failures.append(f"search of {name}")
         tier.lose(HOME)
         started = time.perf_counter()
         tier.promote(AWAY)

@@ -31,7 +31,7 @@ ACCOUNT: Final = "000000000000"
 STAGE: Final = "failing"
 PORTAL: Final = "https://portal.example"
 DOMAIN: Final = "school.example"
-NEWEST: Final = "0005_short_words"
+NEWEST: Final = "0006_bounded_search"
 #: The answer of the catalogue's migrations to CloudFormation.
 ANSWER: Final = f"""
 import json, urllib.request

@@ -56,10 +56,10 @@ class Tier:
         return self.replica.sql(number) == self.primary.sql(number)
 
 
-def connect(server: Postgres, user: str = OWNER) -> Any:
+def connect(server: Postgres, user: str = OWNER, database: str = DATABASE) -> Any:
     address = Address("127.0.0.1", server.port)
     return pg8000.native.Connection(
-        user, host=address.host, port=address.port, database=DATABASE, timeout=60
+        user, host=address.host, port=address.port, database=database, timeout=60
     )
 
 
