@@ -10,9 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from tools.paths import ROOT
+from tools.template_yaml import yaml_parse
 
 DEFINITION: Final = ROOT / "stacks" / "school.yaml"
 DOCUMENT: Final = ROOT / "web" / "public" / "api" / "openapi.json"

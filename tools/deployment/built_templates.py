@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from aws_emulator.errors import CommandError
 from tools.deployment.conditions import may_exist
 from tools.paths import ROOT
+from tools.template_yaml import yaml_parse
 
 BUILD: Final = ROOT / ".aws-sam" / "build"
 type Template = dict[str, Any]

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from tools.paths import ROOT
+from tools.template_yaml import yaml_parse
 
 #: The stack, the roles of one GitHub environment, and the policies of CloudFormation's role.
 TEMPLATES: Final = tuple(

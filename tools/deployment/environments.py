@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from aws_emulator.errors import CommandError
 from tools.paths import ROOT
 from tools.stack import DEFAULT_HOME_REGION, EDGE_REGION, stack_name
+from tools.template_yaml import yaml_parse
 
 _CONFIG: Final = ROOT / "samconfig.toml"
 _TEMPLATE: Final = ROOT / "template.yaml"

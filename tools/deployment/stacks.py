@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
-from samtranslator.yaml_helper import yaml_parse
 
 from aws_emulator.errors import CommandError
 from tools.deployment.templates import PROTECTED_TYPES
+from tools.template_yaml import yaml_parse
 
 POLL_S: Final = 5.0
 #: Deleting a distribution takes up to 15 minutes, a global table's replica longer.

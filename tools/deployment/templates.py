@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from tools.deployment.conditions import may_exist
 from tools.paths import ROOT
 from tools.stack import DEFAULT_HOME_REGION
+from tools.template_yaml import yaml_parse
 
 #: Resource type -> the property with its name. A second resource with the name can't be created.
 NAME_PROPERTIES: Final[Mapping[str, str]] = {

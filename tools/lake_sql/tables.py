@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-from samtranslator.yaml_helper import yaml_parse
 
 from tools.lake_sql.copies import Listing, use_index
 from tools.paths import ROOT, STATE
+from tools.template_yaml import yaml_parse
 
 CATALOG: Final = ROOT / "stacks" / "lake-catalog.yaml"
 VIEWS: Final = ROOT / "lake" / "views"

@@ -1,4 +1,4 @@
-"""The SAM transform runs once for equal templates, parameter values and Regions."""
+"""Equal templates are parsed once, and translated once for equal parameter values and Regions."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws_emulator.ministack.patches.nested_stack_transforms import keep_templates
 from aws_emulator.ministack.patches.sam_parameters import keep_translations
 
 #: A template, the parameter values and the Region of a translation.
@@ -58,3 +59,20 @@ def test_failed_translation_is_not_translate() -> None:
     with pytest.raises(ValueError, match="invalid"):
         translate({}, {}, _loader)
     assert translate({}, {}, _loader) == {"Resources": {}}
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=8))
+def test_kept_template_equals_new_one(bodies: list[str]) -> None:
+    calls: list[str] = []
+
+    def parse(body: str) -> Any:
+        calls.append(body)
+        return {"Resources": [body]}
+
+    parsed = keep_templates(parse)
+    for body in bodies:
+        template = parsed(body)
+        assert template == {"Resources": [body]}
+        # A change of the result must not change the kept template.
+        template["Resources"].clear()
+    assert len(calls) == len(set(bodies))

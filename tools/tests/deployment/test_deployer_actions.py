@@ -2,10 +2,10 @@
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from tools.deployment.deployer_actions import (
     TEMPLATES,
@@ -14,6 +14,7 @@ from tools.deployment.deployer_actions import (
     statements_of,
 )
 from tools.paths import ROOT
+from tools.template_yaml import yaml_parse
 from tools.tests.deployment.policy_statements import allows, listed, substituted
 
 #: A stage with the most characters that template.yaml accepts.
@@ -23,20 +24,27 @@ BOUNDARY = {"Ref": "BoundaryArn"}
 LONG_ARN = "arn:aws:iam::123456789012:role/" + 64 * "a"
 
 
+@cache
 def templates() -> list[dict[str, Any]]:
     paths = [ROOT / "template.yaml", *sorted((ROOT / "stacks").glob("*.yaml"))]
     paths += sorted((ROOT / "stacks" / "catalogue").glob("*.yaml"))
     return [yaml_parse(it.read_text()) for it in paths]
 
 
+@cache
+def resources_by_id() -> dict[str, dict[str, Any]]:
+    return {
+        name: it
+        for path in TEMPLATES
+        for name, it in yaml_parse(path.read_text())["Resources"].items()
+    }
+
+
 def resources(name: str) -> dict[str, Any]:
-    resources_by_id: dict[str, Any] = {}
-    for path in TEMPLATES:
-        resources_by_id |= yaml_parse(path.read_text())["Resources"]
-    resource: dict[str, Any] = resources_by_id[name]
-    return resource
+    return resources_by_id()[name]
 
 
+@cache
 def roles() -> dict[str, dict[str, Any]]:
     """Return the properties of every role of the application."""
     return {

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from tools.paths import ROOT
+from tools.template_yaml import yaml_parse
 
 WORKFLOWS: Final = ROOT / ".github" / "workflows"
 #: Permissions of the job's token by a text of a step. Sources: GitHub, "Permissions required for
