@@ -66,7 +66,7 @@ TOOL_DEPENDENCIES: dict[str, set[str]] = {
         *("aws_emulator", "clickstream", "boto3", "botocore", "duckdb", "psutil", "rich"),
         # The watcher of a local primary keeps a connection.
         "pg8000",
-        *("dnslib", "markdown_it", "plotly", "samtranslator"),
+        *("dnslib", "markdown_it", "plotly", "samtranslator", "yaml"),
     },
 }
 #: edge_settings validates settings with the code of the functions that will read them.
