@@ -71,13 +71,12 @@ PRICES: Final = {
     "event_poller_unit_hour": Price(
         0.185, "hour of an event poller unit of Kafka", "aws.amazon.com/lambda/pricing", "2026-11"
     ),
-    # x86 costs 0.052624 and 0.0057785. "AWS Graviton2 is offered at a 20% lower cost than the x86
-    # architecture option" (AWS Big Data Blog, "27% better price-performance for Spark workloads").
+    # Of x86: the most that the application, which is on ARM64, costs.
     "emr_vcpu_hour": Price(
-        0.0420992, "vCPU and hour of EMR Serverless, ARM", "aws.amazon.com/emr/pricing", "2026-11"
+        0.052624, "vCPU and hour of EMR Serverless, x86", "aws.amazon.com/emr/pricing", "2026-11"
     ),
     "emr_gb_hour": Price(
-        0.0046228, "GB and hour of EMR Serverless, ARM", "aws.amazon.com/emr/pricing", "2026-11"
+        0.0057785, "GB and hour of EMR Serverless, x86", "aws.amazon.com/emr/pricing", "2026-11"
     ),
     "api_request": Price(
         3.50 / MILLION, "REST API request", "aws.amazon.com/api-gateway/pricing", "2026-11"

@@ -54,6 +54,8 @@ def main() -> None:
     print(f"environments and uv          {usage.total / megabytes:8,.0f} MB")
     print(f"  shared with uv's cache     {usage.shared / megabytes:8,.0f} MB")
     print(f"  with a filled cache        {(usage.total - usage.shared) / megabytes:8,.0f} MB")
+    for folder in sorted(it for it in ROOT.glob(".venv-*") if it not in names):
+        print(f"{folder.name:<29}{measure([folder]).total / megabytes:8,.0f} MB")
     print(f"required free disk           {NEEDED_BYTES / megabytes:8,.0f} MB")
 
 
