@@ -27,6 +27,9 @@ _MAX_WINDOW_MINUTES: Final = 1_440
 # AWS WAF, CreateWebACL: "Pattern: ^[\w\-]+$", up to 128 characters.
 _ACL_NAME: Final = re.compile(r"[\w-]{1,128}", re.ASCII)
 #: AWS WAF, RateBasedStatement, Limit.
+_LOG_SERVICES: Final = frozenset({"firehose", "logs", "s3"})
+#: "You can specify only the following fields for redaction" (LoggingConfiguration).
+_REDACTED: Final = frozenset({"Method", "QueryString", "SingleHeader", "UriPath"})
 _RATE_LIMITS: Final = (10, 2_000_000_000)
 #: AWS WAF, CustomResponseBody, Content: "Maximum length of 10240".
 _CUSTOM_BODY: Final = 10_240
@@ -127,6 +130,27 @@ def _custom_responses(rules: Iterable[Mapping[str, Any]], acl: Mapping[str, Any]
             return "WAFInvalidParameterException", f"Error reason: no body has the key {key}."
         if "content-type" in names or len(set(names)) != len(names):
             return "WAFInvalidParameterException", "Error reason: The headers aren't valid."
+    return None
+
+
+def web_acl_logging(settings: Mapping[str, Any], region: str) -> Refused:
+    """Check where AWS WAF writes the log of a web ACL, and the fields that it leaves out."""
+    destinations = settings.get("LogDestinationConfigs") or []
+    # "You can define one logging destination per web ACL."
+    if len(destinations) != 1:
+        return "WAFInvalidParameterException", "Error reason: A web ACL has one log destination."
+    _, _, service, its_region, _, resource = (f"{destinations[0]}:::::".split(":", 5))[:6]
+    name = re.split("[:/]", resource.removeprefix("log-group:").removeprefix("deliverystream/"))[0]
+    # "The name that you give the destination must start with aws-waf-logs-."
+    if service not in _LOG_SERVICES or not name.startswith("aws-waf-logs-"):
+        problem = f"The ARN isn't valid., field: LOG_DESTINATION, parameter: {name}"
+        return "WAFInvalidParameterException", f"Error reason: {problem}"
+    # "Configure the log group … in the same Region as the web ACL"; a bucket's ARN has no Region.
+    if its_region not in ("", region):
+        return "WAFInvalidParameterException", "Error reason: The log is in another Region."
+    fields = {name for it in settings.get("RedactedFields") or [] for name in it}
+    if not fields <= _REDACTED:
+        return "WAFInvalidParameterException", "Error reason: The field can't be redacted."
     return None
 
 

@@ -18,6 +18,7 @@ from aws_emulator.ministack.settings import Settings
 from aws_emulator.ministack.symbols import Symbols
 
 _SERVICES: Final = "ministack.services"
+_LOGS: Final = "AWS::WAFv2::LoggingConfiguration"
 #: Module, operation and check of the services whose errors are JSON.
 _CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("ssm", "_put_parameter", rules.parameter),
@@ -47,6 +48,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
     _limit_sns()
     _limit_sqs()
     _limit_cloudwatch()
+    _limit_web_acl_logs(responses)
     templates: dict[str, Callable[[dict[str, Any]], rules.Refused]] = {
         "AWS::Scheduler::Schedule": lambda props: rules.schedule(props.get("Name", "-"), props),
         "AWS::WAFv2::WebACL": lambda props: rules.web_acl(
@@ -58,6 +60,23 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
         extend(resource_type, before_create=_raising(check_properties))
     policy = _raising(lambda props: rules.queue_policy(props.get("PolicyDocument") or ""))
     extend("AWS::SQS::QueuePolicy", lambda _id, props, _attributes: policy(props), None, policy)
+
+
+def _limit_web_acl_logs(responses: Symbols) -> None:
+    firewall = Symbols(f"{_SERVICES}.waf", "_resolve_local_web_acl")
+    provisioners = Symbols(f"{_SERVICES}.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+    if _LOGS not in provisioners["_RESOURCE_HANDLERS"]:  # without the patch accepted_types
+        return
+
+    def check(props: dict[str, Any]) -> rules.Refused:
+        _, error = firewall["_resolve_local_web_acl"](props.get("ResourceArn", ""))
+        if error:
+            return "WAFNonexistentItemException", "AWS WAF couldn't find the web ACL."
+        return rules.web_acl_logging(props, responses["get_region"]())
+
+    # Also an update, which makes the same call.
+    raising = _raising(check)
+    extend(_LOGS, lambda _id, props, _attributes: raising(props), None, raising)
 
 
 def _raising(

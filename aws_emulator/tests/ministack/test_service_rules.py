@@ -1,5 +1,6 @@
 """Limits of services as properties: every valid setting is accepted, every other one refused."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +66,23 @@ def test_body_of_a_custom_response_is_bounded(length: int) -> None:
     bodies = {"a": {"ContentType": "TEXT_PLAIN", "Content": "x" * length}}
     error = rules.web_acl({"Name": "a", "CustomResponseBodies": bodies}, "us-east-1")
     assert (error is None) == (1 <= length <= 10_240)
+
+
+@pytest.mark.parametrize(
+    ("destination", "is_valid"),
+    [
+        ("arn:aws:s3:::aws-waf-logs-x", True),
+        ("arn:aws-cn:s3:::aws-waf-logs-x", True),
+        ("arn:aws:firehose:us-east-1:000000000000:deliverystream/aws-waf-logs-x", True),
+        ("arn:aws:logs:us-east-1:000000000000:log-group:aws-waf-logs-x:*", True),
+        ("arn:aws:s3:::aws-waf-log-x", False),
+        ("arn:aws:sqs:us-east-1:000000000000:aws-waf-logs-x", False),
+        ("aws-waf-logs-x", False),
+        ("", False),
+    ],
+)
+def test_destination_has_the_prefix_and_a_service_for_logs(
+    destination: str, *, is_valid: bool
+) -> None:
+    error = rules.web_acl_logging({"LogDestinationConfigs": [destination]}, "us-east-1")
+    assert (error is None) is is_valid
