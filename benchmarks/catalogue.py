@@ -153,6 +153,7 @@ def measure_loads(running: System, tier: Tier) -> dict[str, list[float]]:
     bare = Tier(STATE / "bench-catalogue-bare", (HOME,))
     bare.settings[HOME] = replace(bare.settings[HOME], cache_port=0)
     try:
+        bare.create()
         bare.start(NO_STAFF)
         balancer = f"127.0.0.1:{bare.settings[HOME].balancer_port}"
         measure_load(balancer, uncached_path, {}, 50_000)

@@ -30,6 +30,11 @@ _POLL_S: Final = 15.0
 #: An update of the distribution takes minutes, that of Cognito's custom domain up to an hour
 #: (Amazon Cognito Developer Guide, "Using your own domain for managed login"): 100 minutes.
 _UPDATE_WAIT: Final = {"Delay": 5, "MaxAttempts": 1200}
+_CREATION_WAIT: Final = {"Delay": 2, "MaxAttempts": 150}
+#: An update of an alarm or of a function takes seconds, in a local run less than one.
+_FIRST_WAIT: Final = {"Delay": 0.5, "MaxAttempts": 10}
+#: boto3's reason for a waiter that ended because of its number of attempts.
+_MAX_ATTEMPTS: Final = "Max attempts exceeded"
 
 type Clients = Callable[[str, str], Any]
 
@@ -109,15 +114,28 @@ def update_parameters(environment: Environment, changed: dict[str, str], clients
         if not _is_created(cloudformation, name, change_set):
             return
         cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set)
-        cloudformation.get_waiter("stack_update_complete").wait(
-            StackName=name, WaiterConfig=_UPDATE_WAIT
-        )
+        _wait(cloudformation, "stack_update_complete", _UPDATE_WAIT, StackName=name)
     except (ClientError, WaiterError) as error:
         values = ", ".join(f"{key}={value}" for key, value in changed.items())
         raise CommandError(
             f"Can't update {name} with {values}: {reason_of(error)}. Read the stack's events, "
             "solve the cause, then run the command again."
         ) from error
+
+
+def _wait(cloudformation: Any, name: str, settings: dict[str, int], **names: str) -> None:
+    """Wait with a waiter of CloudFormation, in its first seconds with shorter pauses.
+
+    Raises:
+        WaiterError: The awaited status can't be reached, or wasn't in time.
+    """
+    waiter = cloudformation.get_waiter(name)
+    try:
+        waiter.wait(**names, WaiterConfig=_FIRST_WAIT)
+    except WaiterError as error:
+        if _MAX_ATTEMPTS not in str(error):
+            raise
+        waiter.wait(**names, WaiterConfig=settings)
 
 
 def _is_created(cloudformation: Any, name: str, change_set: str) -> bool:
@@ -127,8 +145,12 @@ def _is_created(cloudformation: Any, name: str, change_set: str) -> bool:
         WaiterError: CloudFormation couldn't create the change set.
     """
     try:
-        cloudformation.get_waiter("change_set_create_complete").wait(
-            StackName=name, ChangeSetName=change_set, WaiterConfig={"Delay": 2, "MaxAttempts": 150}
+        _wait(
+            cloudformation,
+            "change_set_create_complete",
+            _CREATION_WAIT,
+            StackName=name,
+            ChangeSetName=change_set,
         )
     except WaiterError as error:
         reason = str(error.last_response.get("StatusReason", ""))

@@ -186,7 +186,10 @@ def _pass_on(environment: Environment, layout: Layout, clients: collector.Client
     if environment.is_edge:
         values = _outputs(environment, EDGE_VALUES, clients) | _copies(layout, clients)
         _update(layout.home, values, clients)
-        _update(environment, _outputs(layout.home, (SIGN_IN_HOST,), clients), clients)
+        # The local run deploys the edge and the further Regions at the same time.
+        checks = _health_checks(layout, clients)
+        host = _outputs(layout.home, (SIGN_IN_HOST,), clients)
+        _update(environment, host | checks, clients)
     elif not _exists(layout.edge, clients):
         print(
             f"The collector doesn't write to {environment.region} yet. Deploy the edge last: make "

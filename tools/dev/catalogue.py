@@ -29,8 +29,9 @@ _TTL_S: Final = 60
 def prepared(directory: Path, regions: Sequence[str], domain: str) -> Iterator[Tier | None]:
     """Yield the catalogue of the Regions, and stop it at the end of the context.
 
-    The caller starts it. None on a platform without PostgreSQL and Valkey, after a sentence about
-    it. With a domain, each Region's load balancer has the Region's loopback address.
+    The caller creates its data and starts it. None on a platform without PostgreSQL and Valkey,
+    after a sentence about it. With a domain, each Region's load balancer has the Region's loopback
+    address.
     """
     if not postgres.is_usable():
         yield None
@@ -52,7 +53,7 @@ def parameters(tier: Tier | None, domain: str) -> dict[str, str]:
 
 
 def start(tier: Tier, target: StackTarget, outputs: Mapping[str, str]) -> None:
-    """Start all Regions: the home's user pool issues the tokens of the staff.
+    """Start all Regions of a created catalogue: the home's user pool issues the staff's tokens.
 
     Raises:
         CommandError: The keys of the user pool can't be read, or a server doesn't start.

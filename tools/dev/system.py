@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from tools import portal
 from tools.demo_advisors import create_demo_advisors
 from tools.demo_students import DemoStudent, create_demo_students
 from tools.deployment import collector, region_values
-from tools.deployment.environments import Layout, layout_of_regions
+from tools.deployment.environments import Environment, Layout, layout_of_regions
 from tools.dev import catalogue, sam_deployment
 from tools.progress import step
 from tools.regional.tier import Tier
@@ -192,6 +193,9 @@ def start(
         tier = None
         if with_catalogue:
             tier = stack.enter_context(catalogue.prepared(directory, regions, domain))
+        # Supervised processes belong to the main thread: Linux ends them with theirs (prctl(2)).
+        threads = stack.enter_context(ThreadPoolExecutor(2, "start"))
+        data = threads.submit(tier.create) if tier else None
         further = {**(parameters or {}), **catalogue.parameters(tier, domain)}
         if build:
             sam_deployment.build(target, directory / "logs" / "sam-build.log")
@@ -201,10 +205,13 @@ def start(
             names = _create_zone(target, domain) if domain else {}
         layout = layout_of_regions(target.stage, regions, names)
         _deploy(target, urls, layout, directory, further)
-        _start_functions(emulator, on_start_failures)
+        functions = threads.submit(_start_functions, emulator)
         for resource_type, gap in sorted(emulator.accepted_resources().items()):
             print(f"  accepted, not emulated: {resource_type} ({gap})")
         deployed = _describe(target)
+        if tier is not None and data is not None:
+            data.result()
+            servers = threads.submit(catalogue.start, tier, target, deployed.outputs)
         with step("portal pages, demo students and advisors"):
             portal.upload_pages(
                 client("s3", target),
@@ -219,14 +226,18 @@ def start(
             students = create_demo_students(target, deployed.outputs)
             create_demo_advisors(target)
         _start_event_sources(emulator)
-        if tier is not None:
-            with step(f"course catalogue ({', '.join(regions)})"):
-                catalogue.start(tier, target, deployed.outputs)
-                if domain:
-                    catalogue.create_names(tier, client("route53", target), names)
         with step("REST API"):
             # Regions that are added later have an address, too.
             api_url = emulator.start_rest_api(domain_regions=list(REGIONS) if domain else ())
+        with step("functions"):
+            failures = functions.result()
+        if failures:
+            on_start_failures(failures)
+        if tier is not None:
+            with step(f"course catalogue ({', '.join(regions)})"):
+                servers.result()
+                if domain:
+                    catalogue.create_names(tier, client("route53", target), names)
         dns_port = 0
         if domain:
             with step(f"DNS of {domain}"):
@@ -265,13 +276,13 @@ def _deploy(
     directory: Path,
     further: Mapping[str, str],
 ) -> None:
-    """Deploy the home, the further Regions and the edge, as `make deploy` does."""
+    """Deploy the home, then the further Regions and the edge, with the values of `make deploy`."""
     regions = [it.region for it in (layout.home, *layout.others)]
 
     def clients(service: str, region: str) -> Any:
         return client(service, StackTarget(target.endpoint, region))
 
-    for environment in layout.in_order():
+    def deployment(environment: Environment) -> sam_deployment.Deployment:
         parameters = {
             **environment.overrides,
             **region_values.needed_values(environment, layout, clients),
@@ -279,11 +290,20 @@ def _deploy(
         }
         if environment not in layout.others:
             parameters |= _parameters(target, list(urls.values())) | dict(further)
-        log = directory / "logs" / f"sam-{environment.region}.log"
-        stack_target = StackTarget(target.endpoint, environment.region, target.stage)
-        # SAM can't read an empty value; the previous one stays.
-        passed = {name: it for name, it in parameters.items() if it}
-        sam_deployment.deploy(stack_target, passed, log)
+        if environment != layout.home and "Regions" in parameters:
+            # The further Regions have streams when the edge is deployed, too.
+            parameters["Regions"] = ",".join(regions)
+        return sam_deployment.Deployment(
+            StackTarget(target.endpoint, environment.region, target.stage),
+            # SAM can't read an empty value; the previous one stays.
+            {name: it for name, it in parameters.items() if it},
+            directory / "logs" / f"sam-{environment.region}.log",
+        )
+
+    home, *others = layout.in_order()
+    sam_deployment.deploy_together([deployment(home)])
+    if others:
+        sam_deployment.deploy_together([deployment(it) for it in others])
     if layout.edge != layout.home:
         with step(f"values between {layout.edge.region} and {layout.home.region}"):
             region_values.pass_on(layout.edge, layout, clients)
@@ -312,15 +332,16 @@ def _describe(target: StackTarget) -> DeployedStack:
     return DeployedStack(edge.outputs | home.outputs, edge.write_key)
 
 
-def _start_functions(emulator: Emulator, on_failures: Callable[[str], None]) -> None:
-    """Start all functions, so that one that can't start is reported before it is needed."""
+def _start_functions(emulator: Emulator) -> str:
+    """Start all functions, so that one that can't start is reported before it is needed.
+
+    Return a line for each that can't.
+    """
     failures = []
-    with step("functions"):
-        for region in emulator.regions:
-            name = StackTarget(emulator.endpoint, region).stack_name
-            failures += [it.text("src/") for it in emulator.start_functions(name, region)]
-    if failures:
-        on_failures("\n".join(failures))
+    for region in emulator.regions:
+        name = StackTarget(emulator.endpoint, region).stack_name
+        failures += [it.text("src/") for it in emulator.start_functions(name, region)]
+    return "\n".join(failures)
 
 
 def _create_zone(target: StackTarget, domain: str) -> dict[str, str]:

@@ -85,6 +85,21 @@ class Tier:
         """The Regions that aren't lost."""
         return set(self._processes)
 
+    def create(self) -> None:
+        """Create the primary's data: the schema and the courses. No server runs afterwards.
+
+        Raises:
+            CommandError: The server doesn't start, or a migration failed.
+        """
+        primary = self.settings[self.home].server()
+        primary.folder.parent.mkdir(parents=True, exist_ok=True)
+        primary.create()
+        primary.start()
+        primary.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
+        self._migrate(primary)
+        primary.sql(SEED.read_text("utf-8"))
+        primary.stop()
+
     def start(
         self,
         variables: Mapping[str, str],
@@ -92,7 +107,7 @@ class Tier:
         key_prefix: str = "",
         emulator: str = "",
     ) -> None:
-        """Create the primary and its replicas, and start all Regions.
+        """Start all Regions after `create`: the primary, then its replicas.
 
         Args:
             variables: The variables STAFF_ISSUER, STAFF_CLIENTS and STAFF_KEYS of the function.
@@ -101,7 +116,7 @@ class Tier:
             emulator: The endpoint of Secrets Manager.
 
         Raises:
-            CommandError: A server doesn't start, or a migration failed.
+            CommandError: A server doesn't start.
         """
         self.settings = {
             region: replace(
@@ -113,15 +128,6 @@ class Tier:
             )
             for region, it in self.settings.items()
         }
-        home = self.settings[self.home]
-        primary = home.server()
-        primary.folder.parent.mkdir(parents=True, exist_ok=True)
-        primary.create()
-        primary.start()
-        primary.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
-        self._migrate(primary)
-        primary.sql(SEED.read_text("utf-8"))
-        primary.stop()
         self._name_writer(self.home)
         self._start(self.home)
         for region in list(self.settings)[1:]:
@@ -275,6 +281,7 @@ def running(
         )
     tier = Tier(folder, regions, delay_ms)
     try:
+        tier.create()
         tier.start(variables)
         yield tier
     finally:

@@ -310,6 +310,26 @@ def test_edge_gets_the_health_checks_of_the_regions(updates: dict[str, dict[str,
     assert updates == {layout.edge.stack_name: {"HealthChecks": f"{LONDON}:l1"}}
 
 
+def test_edge_that_was_deployed_beside_a_further_region_gets_its_health_check(
+    updates: dict[str, dict[str, str]],
+) -> None:
+    layout = with_domain(LAYOUT)
+    stacks = {
+        LONDON: HOME_OUTPUTS | {"HealthCheckId": "l1"},
+        MUMBAI: {"HealthCheckId": "m1"},
+        EDGE: EDGE_OUTPUTS,
+    }
+    stage = FakeStage(stacks, {LONDON, MUMBAI})
+    edge = stage.regions[EDGE].stack
+    assert edge is not None
+    before = {"HealthChecks": f"{LONDON}:l1", "SignInHost": HOME_OUTPUTS["SignInHost"]}
+    edge["Parameters"] = [
+        {"ParameterKey": name, "ParameterValue": value} for name, value in before.items()
+    ]
+    region_values.pass_on(layout.edge, layout, stage.client)
+    assert updates[layout.edge.stack_name] == {"HealthChecks": f"{LONDON}:l1,{MUMBAI}:m1"}
+
+
 def test_home_in_us_east_1_gets_only_the_health_checks_of_further_regions(
     updates: dict[str, dict[str, str]],
 ) -> None:
