@@ -4,15 +4,16 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from aws_emulator.errors import CommandError
 from tools.dev.draining import wait_until_drained
 from tools.dev.system import System
+from tools.gameday import tables
 from tools.gameday.answers import Ledger
-from tools.gameday.checks import Stored
+from tools.gameday.checks import EMAILS_OF_A_SIGN_UP, Stored
 from tools.gameday.emails import sent_emails
 from tools.gameday.loss import keys_in
 from tools.paths import ROOT
@@ -44,32 +45,32 @@ class Stores:
         )
 
     def wait_for_accounts(self, ledger: Ledger) -> None:
-        """Wait until each accepted sign-up has an account; the check says which one has none."""
+        """Wait until each accepted sign-up has an account and its emails.
+
+        The checks say which one has none.
+        """
         deadline = time.monotonic() + SIGN_UP_TIMEOUT_S
         while time.monotonic() < deadline:
-            users = self._users()
-            if all(users.get(it) for it in ledger.sign_ups):
+            users, emails = self._users(), self._emails(ledger)
+            if all(
+                users.get(it) and len(emails.get(it, ())) >= EMAILS_OF_A_SIGN_UP
+                for it in ledger.sign_ups
+            ):
                 return
             time.sleep(1)
 
     def read(self, ledger: Ledger, directory: Path) -> Stored:
         """Read every store."""
-        stage = self._running.target.stage
         regions = self._running.regions
-        home = regions[0]
-        appointments = {it: self._scan(it, f"meridian-{stage}-appointments") for it in regions}
-        profiles = {it: self._scan(it, f"meridian-{stage}-profiles") for it in regions}
+        appointments = {it: tables.scan(self._running, it, "appointments") for it in regions}
+        profiles = {it: tables.scan(self._running, it, "profiles") for it in regions}
         return Stored(
             lakes={it: self._events(it, directory / f"lake-{it}") for it in regions},
-            bookings={it: _bookings(items) for it, items in appointments.items()},
+            bookings={it: tables.bookings(items) for it, items in appointments.items()},
             users=self._users(),
             emails=self._emails(ledger),
-            advisors=frozenset(
-                str(it["sk"]["S"]).removeprefix("ADVISOR#")
-                for it in appointments[home]
-                if str(it["pk"]["S"]) == "ADVISORS"
-            ),
-            profiles={it: _profiles(items) for it, items in profiles.items()},
+            advisors=tables.advisors(appointments[regions[0]]),
+            profiles={it: tables.preferences(items) for it, items in profiles.items()},
             pages={it: keys_in(self._running, it) for it in regions},
         )
 
@@ -107,11 +108,6 @@ class Stores:
             connection.close()
         return {str(message): int(count) for message, count in rows}
 
-    def _scan(self, region: str, table: str) -> list[dict[str, Any]]:
-        dynamodb = self._running.clients("dynamodb", region)
-        pages = dynamodb.get_paginator("scan").paginate(TableName=table)
-        return [item for page in pages for item in page["Items"]]
-
     def _users(self) -> dict[str, int]:
         cognito = self._running.clients("cognito-idp", self._running.regions[0])
         pool = self._running.deployed.outputs["UserPoolId"]
@@ -132,21 +128,3 @@ class Stores:
                 if address in ledger.sign_ups:
                     kinds[address][str(email.get("Subject", ""))] += 1
         return dict(kinds)
-
-
-def _bookings(items: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
-    booked = {}
-    for item in items:
-        advisor, slot = str(item["pk"]["S"]), str(item["sk"]["S"])
-        if advisor.startswith("ADVISOR#") and slot.startswith("SLOT#") and "student" in item:
-            key = (advisor.removeprefix("ADVISOR#"), slot.removeprefix("SLOT#"))
-            booked[key] = str(item["student"]["S"])
-    return booked
-
-
-def _profiles(items: list[dict[str, Any]]) -> dict[str, str]:
-    return {
-        str(it["pk"]["S"]).removeprefix("STUDENT#"): str(it["preferences"]["S"])
-        for it in items
-        if "preferences" in it
-    }
