@@ -17,7 +17,7 @@ _NOT_BEFORE_CLAIMS: Final = ("nbf", "iat")
 class ExpectedClaims:
     """The claim values that one kind of token must have."""
 
-    __slots__ = ("audience", "clients", "issuer", "leeway_seconds", "token_use")
+    __slots__ = ("audience", "clients", "issuer", "issuers", "leeway_seconds", "token_use")
 
     def __init__(
         self,
@@ -26,13 +26,15 @@ class ExpectedClaims:
         token_use: str,
         leeway_seconds: int,
         audience: str | None = None,
+        other_issuers: tuple[str, ...] = (),
     ) -> None:
         """`token_use` is "access" or "id". The leeway applies to `nbf` and `iat` only.
 
         `clients` are the IDs of app clients. `audience` is the resource that access tokens must be
-        bound to, if there is one.
+        bound to, if there is one. `other_issuers` are other names of the same user pool.
         """
         self.issuer = issuer
+        self.issuers = (issuer, *other_issuers)
         self.clients = clients
         self.token_use = token_use
         self.audience = audience
@@ -90,7 +92,7 @@ def verify_claims(claims: Claims, expected: ExpectedClaims, now: float) -> float
         ClaimError: A claim is missing, malformed or has another value than expected.
         TokenExpiredError: The token is valid except for its expiry.
     """
-    if claims.get("iss") != expected.issuer:
+    if claims.get("iss") not in expected.issuers:
         raise ClaimError(code="issuer_refused")
     if claims.get("token_use") != expected.token_use:
         raise ClaimError(code="token_use_refused")

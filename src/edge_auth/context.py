@@ -72,6 +72,7 @@ class AuthContext:
             token_use,
             settings.leeway,
             audience,
+            settings.other_issuers,
         )
         return TokenVerifier(self.keys, expected, self.clock)
 

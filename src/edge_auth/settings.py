@@ -77,6 +77,11 @@ class Settings:
         self.issuer = _matching(
             document, "issuer", _ISSUER, "the issuer URL of a Cognito user pool"
         )
+        #: Other forms of the issuer, while the user pool changes from one to the other.
+        self.other_issuers = _names(document, "other_issuers", _ISSUER)
+        pool = self.issuer.rpartition("/")[2]
+        if any(it.rpartition("/")[2] != pool for it in self.other_issuers):
+            raise SettingsError("other_issuers", "must be issuer URLs of the issuer's user pool")
         self.client_id = _matching(document, "client_id", _CLIENT_ID, "an app client ID")
         #: The app clients whose tokens open pages: the site's own one, and others of the pool.
         self.clients = (self.client_id, *_names(document, "other_clients", _CLIENT_ID))
@@ -180,6 +185,7 @@ _KEYS: Final = frozenset(
     [
         *("schema", "issuer", "client_id", "token_use", "jwks_uri", "jwks", "jwks_time"),
         *("audience", "hosted_ui", "revocations", "other_clients", "identity_providers"),
+        "other_issuers",
         *("origins", "rules", "upgrade_path", "signed_out_path", "index", "site_name"),
         *("logo_path", "script_path"),
         *("scopes", "leeway", "session_seconds"),

@@ -132,6 +132,9 @@ def test_missing_setting_is_named_in_error(key: str) -> None:
             {"rules": [{"path": "/*", "scopes": {"any": ["a"]}}], "token_use": "id"},
             "rules[0].scopes",
         ),
+        ({"other_issuers": [issuer.ISSUER.replace("https", "http")]}, "other_issuers"),
+        ({"other_issuers": [issuer.ISSUER + "2"]}, "other_issuers"),
+        ({"other_issuers": issuer.ISSUER}, "other_issuers"),
         ({"other_clients": ["a b"]}, "other_clients"),
         ({"other_clients": "client"}, "other_clients"),
         ({"identity_providers": ["Google", 7]}, "identity_providers"),
@@ -165,6 +168,7 @@ def test_invalid_setting_is_named_in_error(changes: dict[str, Any], key: str) ->
     "changes",
     [
         {"issuer": issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")},
+        {"other_issuers": [issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")]},
         {"jwks_uri": "http://127.0.0.1:4566/us-east-1_x/.well-known/jwks.json"},
         {"hosted_ui": "http://127.0.0.1:4566"},
         {"origins": ["http://localhost:8080", "https://school.example", "", "http://[::1]:1"]},

@@ -256,6 +256,17 @@ def test_access_token_for_another_resource_is_rejected(
     assert code_of(foreign, audience=audience) == "audience_refused"
 
 
+def test_both_issuer_forms_are_accepted_while_the_pool_changes() -> None:
+    """Tokens that were issued before the change stay valid until they expire."""
+    newer = issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")
+    tokens = [issuer.token(issuer.access_claims(iss=it)) for it in (issuer.ISSUER, newer)]
+    for configured, other in ((issuer.ISSUER, newer), (newer, issuer.ISSUER)):
+        codes = [code_of(it, issuer=configured, other_issuers=[other]) for it in tokens]
+        assert codes == ["good", "good"]
+    foreign = issuer.token(issuer.access_claims(iss=newer + "2"))
+    assert code_of(foreign, other_issuers=[newer]) == "issuer_refused"
+
+
 def test_configured_issuer_form_is_required() -> None:
     newer = issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")
     token = issuer.token(issuer.access_claims(iss=newer))
