@@ -30,6 +30,13 @@ def issuer_of(pool_arn: str) -> tuple[str, str]:
     return f"https://cognito-idp.{region}.amazonaws.com/{pool}", pool
 
 
+def issuers_of(pool_arn: str) -> dict[str, str]:
+    """Return both forms of a user pool's issuer URL -> the pool's ID (IssuerConfigurationType)."""
+    original, pool = issuer_of(pool_arn)
+    updated = original.replace("https://cognito-idp.", "https://issuer-cognito-idp.", 1)
+    return {original: pool, updated: pool}
+
+
 def key_id(token: str) -> str:
     """Return the unverified key ID of a token.
 

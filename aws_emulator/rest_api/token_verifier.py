@@ -35,8 +35,10 @@ class TokenVerifier:
                 (EXPIRED_TOKEN), or the keys can't be fetched (AUTHORIZER_FAILURE).
         """
         key_id = authorizer.key_id(token)
-        pool_of_issuer = dict(authorizer.issuer_of(arn) for arn in pools)
-        for pool in pool_of_issuer.values():
+        pool_of_issuer: dict[str, str] = {}
+        for arn in pools:
+            pool_of_issuer |= authorizer.issuers_of(arn)
+        for pool in dict.fromkeys(pool_of_issuer.values()):
             if (pool, key_id) not in self._keys:
                 # Concurrent requests wait for one fetch.
                 async with self._fetching:

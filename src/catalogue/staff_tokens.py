@@ -43,9 +43,10 @@ class StaffTokens:
             fetch=_no_fetch,
             clock=clock,
         )
-        self._verifier = TokenVerifier(
-            cached, ExpectedClaims(issuer, clients, "access", LEEWAY_S), clock
-        )
+        # A user pool with a replica has the issuer type UPDATED, and the same keys.
+        updated = issuer.replace("https://cognito-idp.", "https://issuer-cognito-idp.", 1)
+        expected = ExpectedClaims(issuer, clients, "access", LEEWAY_S, other_issuers=(updated,))
+        self._verifier = TokenVerifier(cached, expected, clock)
 
     def verify(self, headers: Mapping[str, str]) -> str:
         """Return the `sub` of the member of the staff who sent a request.

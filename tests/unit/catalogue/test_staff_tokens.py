@@ -37,6 +37,13 @@ def test_member_of_the_staff_is_known_by_the_sub() -> None:
     assert sub == "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 
 
+def test_token_of_a_pool_with_a_replica_is_accepted() -> None:
+    """Its issuer has the type UPDATED."""
+    updated = issuer.ISSUER.replace("cognito-idp", "issuer-cognito-idp")
+    claims = staff_claims(iss=updated)
+    assert tokens().verify(header(issuer.token(claims))) == claims["sub"]
+
+
 @pytest.mark.parametrize(
     ("claims", "error"),
     [

@@ -65,11 +65,8 @@ UNUSED: Final = {
         "logs:PutLogEvents",
         "s3:GetObjectMetadata",
     ],
-    "AWS managed or AWS owned keys encrypt tables, pools, buses and environments": [
-        "kms:Encrypt",
-        "kms:GenerateDataKeyWithoutPlaintext",
+    "AWS managed or AWS owned keys encrypt tables, buses and environments": [
         "kms:ListAliases",
-        "kms:ReEncrypt*",
         "kms:RevokeGrant",
         "logs:AssociateKmsKey",
         "logs:DisassociateKmsKey",
