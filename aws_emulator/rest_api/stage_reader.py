@@ -113,13 +113,20 @@ class StageReader:
                 return cached
             raise DefinitionError(f"Can't read the stage {name}: {error}.") from error
         description.pop("ResponseMetadata", None)
-        if cached is None or description != known:
-            cached = self._read(client, api, description)
-        # A key can change without a deployment.
-        if any(method.api_key_required for method in cached.definition.methods.values()):
-            cached.api_keys = _api_keys(client, api, name)
-        self._cached[key] = (time.monotonic() + _TTL_S, description, cached)
-        return cached
+        try:
+            stage = cached
+            if stage is None or description != known:
+                stage = self._read(client, api, description)
+            # A key can change without a deployment.
+            if any(method.api_key_required for method in stage.definition.methods.values()):
+                stage.api_keys = _api_keys(client, api, name)
+        except (ClientError, BotoCoreError) as error:
+            if cached is not None:
+                # The control plane went down after the first call.
+                return cached
+            raise DefinitionError(f"Can't read the stage {name}: {error}.") from error
+        self._cached[key] = (time.monotonic() + _TTL_S, description, stage)
+        return stage
 
     def mapping(self, region: str, domain: str, base_path: str) -> tuple[str, str] | None:
         """Return the API and the stage of a base path of a custom domain name, or None.
@@ -192,23 +199,20 @@ def _api_keys(client: Any, api: str, stage: str) -> frozenset[str]:
     """Return the enabled API keys of the usage plans that contain a stage.
 
     Raises:
-        DefinitionError: A call failed.
+        BotoCoreError, ClientError: A call failed.
     """
-    try:
-        plans = [
-            plan["id"]
-            for page in client.get_paginator("get_usage_plans").paginate()
-            for plan in page["items"]
-            if any((it["apiId"], it["stage"]) == (api, stage) for it in plan.get("apiStages", []))
-        ]
-        listed = {
-            key["id"]
-            for plan in plans
-            for page in client.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan)
-            for key in page["items"]
-        }
-        pages = client.get_paginator("get_api_keys").paginate(includeValues=True)
-        keys = [key for page in pages for key in page["items"]]
-    except (ClientError, BotoCoreError) as error:
-        raise DefinitionError(f"Can't read the API keys of the stage {stage}: {error}.") from error
+    plans = [
+        plan["id"]
+        for page in client.get_paginator("get_usage_plans").paginate()
+        for plan in page["items"]
+        if any((it["apiId"], it["stage"]) == (api, stage) for it in plan.get("apiStages", []))
+    ]
+    listed = {
+        key["id"]
+        for plan in plans
+        for page in client.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan)
+        for key in page["items"]
+    }
+    pages = client.get_paginator("get_api_keys").paginate(includeValues=True)
+    keys = [key for page in pages for key in page["items"]]
     return frozenset(str(it["value"]) for it in keys if it["id"] in listed and it["enabled"])

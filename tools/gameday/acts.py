@@ -63,7 +63,7 @@ class Act:
     lost_place: str | None = None
     #: While the home of the bookings is lost, it moves here, and back after the return.
     new_home: str | None = None
-    seconds: float = 8.0
+    seconds: float = 6.0
     lost_api: frozenset[str] = frozenset()
     lost_functions: str | None = None
     excused: frozenset[tuple[str, str]] = frozenset()

@@ -40,6 +40,8 @@ class Stored:
 
     #: Lake -> message id -> rows of `events_once`.
     lakes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    #: Messages with a copy that the collector stored after it had given up the nearest Region.
+    failed_over: frozenset[str] = frozenset()
     #: Region -> (advisor, start) -> student.
     bookings: Mapping[str, Mapping[tuple[str, str], str]] = field(default_factory=dict)
     #: Address -> users of the pool.
@@ -107,8 +109,9 @@ def _events(ledger: Ledger, stored: Stored) -> list[Check]:
         lakes.update(lake.keys() & ledger.events.keys())
         rows.update({it: lake[it] for it in lake.keys() & ledger.events.keys()})
     # A batch whose answer was lost may be stored, and the client sends it again, perhaps to another
-    # Region. Deduplication is per lake, so a query over several lakes groups by the message id.
-    again = {it for it in ledger.repeated if lakes[it] > 1}
+    # Region. A Region that answers late has the records of which the collector tells the next one.
+    # Deduplication is per lake, so a query over several lakes groups by the message id.
+    again = {it for it in ledger.repeated | stored.failed_over if lakes[it] > 1}
     once = sum(rows[it] == lakes[it] == 1 or it in again for it in ledger.events)
     return [
         Check("acknowledged events, once in one lake", len(ledger.events), once),

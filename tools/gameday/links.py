@@ -10,6 +10,8 @@ from tools.gameday.emails import sent_emails
 from tools.replay.http_client import ConnectionLostError, HttpClient
 
 _INTERVAL_S: Final = 1.0
+#: A student opens the link again.
+_TIMEOUT_S: Final = 5.0
 _PROOF_LINK: Final = "/confirm.html#"
 
 
@@ -18,7 +20,7 @@ class LinkOpener:
 
     def __init__(self, running: System, ledger: Ledger) -> None:
         self._endpoint = running.target.endpoint
-        self._client = HttpClient(running.url)
+        self._client = HttpClient(running.url, timeout=_TIMEOUT_S)
         self._ledger = ledger
         self._opened: set[str] = set()
         self._stopped = threading.Event()
@@ -44,7 +46,7 @@ class LinkOpener:
 
     def _proofs(self) -> set[str]:
         try:
-            emails = sent_emails(self._endpoint)
+            emails = sent_emails(self._endpoint, _TIMEOUT_S)
         except OSError:
             return set()
         texts = [

@@ -64,8 +64,14 @@ class Stores:
         regions = self._running.regions
         appointments = {it: tables.scan(self._running, it, "appointments") for it in regions}
         profiles = {it: tables.scan(self._running, it, "profiles") for it in regions}
+        lakes = {it: self._events(it, directory / f"lake-{it}") for it in regions}
         return Stored(
-            lakes={it: self._events(it, directory / f"lake-{it}") for it in regions},
+            lakes={
+                region: {it: n for it, (n, _) in lake.items()} for region, lake in lakes.items()
+            },
+            failed_over=frozenset(
+                message for lake in lakes.values() for message, (_, over) in lake.items() if over
+            ),
             bookings={it: tables.bookings(items) for it, items in appointments.items()},
             users=self._users(),
             emails=self._emails(ledger),
@@ -74,8 +80,11 @@ class Stores:
             pages={it: keys_in(self._running, it) for it in regions},
         )
 
-    def _events(self, region: str, folder: Path) -> dict[str, int]:
-        """Return the day's message ids in a Region's lake with the rows of `events_once`."""
+    def _events(self, region: str, folder: Path) -> dict[str, tuple[int, bool]]:
+        """Return the day's message ids in a Region's lake.
+
+        With the rows of `events_once`, and whether the collector had given up a nearer Region.
+        """
         target = StackTarget(self._running.target.endpoint, region, self._running.target.stage)
         bucket = describe_stack(target).outputs["LakeBucket"]
         s3 = self._running.clients("s3", region)
@@ -101,12 +110,13 @@ class Stores:
             )
             connection.execute(_ONCE.read_text())
             rows = connection.execute(
-                "SELECT message_id, count(*) FROM events_once WHERE message_id LIKE $1 GROUP BY 1",
+                "SELECT message_id, count(*), bool_or(failover) FROM events_once "
+                "WHERE message_id LIKE $1 GROUP BY 1",
                 [f"{self._run}-%"],
             ).fetchall()
         finally:
             connection.close()
-        return {str(message): int(count) for message, count in rows}
+        return {str(message): (int(count), bool(over)) for message, count, over in rows}
 
     def _users(self) -> dict[str, int]:
         cognito = self._running.clients("cognito-idp", self._running.regions[0])

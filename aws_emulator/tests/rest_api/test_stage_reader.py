@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from aws_emulator.rest_api import definition, stage_reader
 from aws_emulator.rest_api.errors import DefinitionError
@@ -101,3 +102,24 @@ def test_first_requests_read_the_definition_once(
             monkeypatch.undo()
             monkeypatch.setattr(reader, "_client", lambda *_, **__: plane)
             assert reader.stage("eu-west-2", "a1", "api") is not None
+
+
+def test_known_stage_serves_when_the_control_plane_fails_in_the_middle_of_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, plane = StageReader("http://127.0.0.1:1", "123456789012"), ControlPlane()
+    monkeypatch.setattr(reader, "_client", lambda *_, **__: plane)
+    monkeypatch.setattr(stage_reader, "_TTL_S", 0.0)
+    known = reader.stage("eu-west-2", "a1", "api")
+    assert known is not None
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ConnectionClosedError(endpoint_url="http://127.0.0.1:1")
+
+    changed = plane.get_stage() | {"deploymentId": "d2"}
+    monkeypatch.setattr(plane, "get_stage", lambda **_: dict(changed))
+    monkeypatch.setattr(plane, "get_export", fail)
+    assert reader.stage("eu-west-2", "a1", "api") is known
+    # A stage that nobody has read can't be served.
+    with pytest.raises(DefinitionError, match="Can't read the stage"):
+        reader.stage("eu-west-2", "a2", "api")
