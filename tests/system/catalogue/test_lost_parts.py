@@ -1,0 +1,192 @@
+"""Kill one part of a Region under load: who is still served, and what the others are told."""
+
+import contextlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+
+from tests.support.running import state_folder
+from tests.support.waiting import wait_until
+from tests.system.catalogue.test_regions import AWAY, COMMON, HOME, Reply, send
+from tests.unit.catalogue.test_model import COURSE
+from tests.unit.edge_auth import issuer
+from tools.regional import tier as regional
+from tools.regional.postgres import is_usable
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+REGION = "region"
+BOTH = frozenset({HOME, AWAY})
+NOBODY: frozenset[str] = frozenset()
+#: The replies that show that a Region goes on.
+SERVED = 10
+#: On a busy computer, a query may exceed its time limit.
+SLOW = "query_too_slow"
+
+
+@pytest.fixture(scope="module")
+def tier() -> Iterator[regional.Tier]:
+    if not is_usable():
+        pytest.skip(
+            "POSTGRESQL AND VALKEY CAN'T BE INSTALLED OR STARTED: see tools/setup/regional.py"
+        )
+    variables = {
+        "STAFF_ISSUER": issuer.ISSUER,
+        "STAFF_CLIENTS": issuer.CLIENT,
+        "STAFF_KEYS": json.dumps(issuer.jwks()),
+    }
+    with regional.running(state_folder("test-lost-parts"), (HOME, AWAY), variables) as running:
+        yield running
+
+
+@dataclass
+class Load:
+    """A reader and a writer in each Region, with each reply."""
+
+    tier: regional.Tier
+    token: str
+    reads: dict[str, list[Reply]] = field(default_factory=lambda: {HOME: [], AWAY: []})
+    writes: dict[str, list[tuple[str, Reply]]] = field(default_factory=lambda: {HOME: [], AWAY: []})
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Load"]:
+        threads = [
+            threading.Thread(target=work, args=(region,))
+            for region in (HOME, AWAY)
+            for work in (self._read, self._write)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._ended.set()
+            for thread in threads:
+                thread.join()
+
+    def _read(self, region: str) -> None:
+        while not self._ended.wait(0.05):
+            # One search that the cache can have, and one that only the database can answer.
+            for query in ("algebra", f"algebra+{uuid.uuid4().hex[:12]}"):
+                path = f"/catalogue/courses?q={query}"
+                self.reads[region].append(send(self.tier, region, "GET", path))
+
+    def _write(self, region: str) -> None:
+        while not self._ended.wait(0.05):
+            identity = f"course-{uuid.uuid4()}"
+            document = COURSE | COMMON | {"id": identity}
+            path = "/catalogue/staff/courses"
+            reply = send(self.tier, region, "POST", path, self.token, document)
+            self.writes[region].append((identity, reply))
+
+    def acknowledged(self) -> set[str]:
+        """Return the courses whose addition was acknowledged."""
+        return {
+            identity
+            for writes in self.writes.values()
+            for identity, reply in list(writes)
+            if reply.status == 201
+        }
+
+    def has_read(self, region: str, since: int) -> bool:
+        """Return whether a Region has served SERVED reads since a number of them."""
+        return sum(it.status == 200 for it in self.reads[region][since:]) >= SERVED
+
+    def has_written(self, region: str, since: int, status: int = 201) -> bool:
+        """Return whether SERVED changes of a Region have a status since a number of them."""
+        return sum(it.status == status for _, it in self.writes[region][since:]) >= SERVED
+
+    def wait(self, reading: frozenset[str], writing: frozenset[str]) -> None:
+        """Wait until each of these Regions has served SERVED more requests."""
+        waits = [
+            *(
+                (partial(self.has_read, it, len(self.reads[it])), f"reads of {it}")
+                for it in reading
+            ),
+            *(
+                (partial(self.has_written, it, len(self.writes[it])), f"changes of {it}")
+                for it in writing
+            ),
+        ]
+        for has_served, subject in waits:
+            wait_until(has_served, subject)
+
+
+#: What is lost, and the Regions that still read and change courses.
+LOSSES: list[tuple[str, str, frozenset[str], frozenset[str]]] = [
+    # The primary: no change anywhere, and the other Region reads on.
+    ("database", HOME, frozenset({AWAY}), NOBODY),
+    # A replica: its Region's function still changes the primary.
+    ("database", AWAY, frozenset({HOME}), BOTH),
+    ("cache", HOME, BOTH, BOTH),
+    ("cache", AWAY, BOTH, BOTH),
+    ("balancer", HOME, frozenset({AWAY}), frozenset({AWAY})),
+    ("balancer", AWAY, frozenset({HOME}), frozenset({HOME})),
+    (REGION, AWAY, frozenset({HOME}), frozenset({HOME})),
+]
+
+
+@pytest.mark.parametrize(
+    ("part", "lost", "reading", "writing"), LOSSES, ids=[f"{it[0]}-{it[1]}" for it in LOSSES]
+)
+def test_loss_of_a_part_stops_only_what_needs_it(
+    tier: regional.Tier, part: str, lost: str, reading: frozenset[str], writing: frozenset[str]
+) -> None:
+    token = issuer.token(issuer.access_claims(time.time()) | {"cognito:groups": ["staff"]})
+    with Load(tier, token).running() as load:
+        load.wait(BOTH, BOTH)
+        if part == REGION:
+            tier.lose(lost)
+        else:
+            tier.kill(lost, part)
+        # The requests on their way may have either reply.
+        first_reads = {it: len(replies) + 1 for it, replies in load.reads.items()}
+        first_writes = {it: len(replies) + 1 for it, replies in load.writes.items()}
+        load.wait(reading, writing)
+        status = 0 if part in {REGION, "balancer"} else 503
+        for region in BOTH - writing:
+            refused = partial(load.has_written, region, first_writes[region], status)
+            wait_until(refused, f"refusals of changes of {region}")
+        last_reads = {it: len(replies) for it, replies in load.reads.items()}
+        last_writes = {it: len(replies) for it, replies in load.writes.items()}
+        if part == REGION:
+            tier.take_back(lost)
+        else:
+            tier.restart(lost, part)
+        load.wait(BOTH, BOTH)
+
+    is_away = part in {REGION, "balancer"}
+    for region in sorted(BOTH):
+        reads = load.reads[region][first_reads[region] : last_reads[region]]
+        writes = [it for _, it in load.writes[region][first_writes[region] : last_writes[region]]]
+        if is_away and region == lost:
+            assert {it.status for it in reads + writes} == {0}
+            continue
+        check_refusals(reads + writes)
+        if region in reading:
+            assert {it.document["code"] for it in reads if it.status != 200} <= {SLOW}
+        if part == "database" and lost == HOME:
+            assert {it.status for it in writes} == {503}
+            others = [it for it in writes if it.document["code"] != SLOW]
+            assert {it.document["code"] for it in others} == {"changes_unavailable"}
+            assert {it.headers["Retry-After"] for it in others} == {"30"}
+        assert {it.headers["X-Region"] for it in reads + writes} == {region}
+    for region in sorted(BOTH):
+        wait_until(partial(has_all, tier, region, load.acknowledged()), f"the rows of {region}")
+
+
+def check_refusals(replies: list[Reply]) -> None:
+    assert {it.status for it in replies} <= {200, 201, 503}
+    assert all(int(it.headers["Retry-After"]) > 0 for it in replies if it.status == 503)
+
+
+def has_all(tier: regional.Tier, region: str, courses: set[str]) -> bool:
+    rows = tier.server(region).sql("SELECT id FROM courses WHERE id LIKE 'course-%'")
+    return courses <= set(rows.split())
