@@ -1,4 +1,4 @@
-"""Kill one part of a Region under load: who is still served, and what the others are told."""
+"""Kill one part of a Region under load, and check the responses to readers and staff."""
 
 import contextlib
 import json
