@@ -5,6 +5,7 @@ With SCREENSHOTS=<folder> (`make screenshots`), each page is photographed, too.
 
 import os
 import re
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support import page_audit
 from tests.support.axe import violations
 from tests.support.page_texts import WEB
+from tests.system.portal import school_day
 from tests.system.portal.conftest import Student
 from tests.system.portal.test_journey import sign_in
 from tools.demo_students import put_user
@@ -50,6 +52,14 @@ def addresses(top: str) -> list[str]:
     return [it for it in page_paths if it not in LEFT_OUT and not RUNBOOK_ENTRY.match(it)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fonts() -> None:
+    """Refuse to photograph the names of languages as empty boxes."""
+    if FOLDER:
+        listing = subprocess.run(["fc-list", ":lang=hi"], capture_output=True, check=False)
+        assert listing.stdout, "Install a font for Hindi first, such as Debian's fonts-noto-core."
+
+
 @pytest.fixture
 def opened(chromium: Browser, meridian: System) -> Iterator[Page]:
     context = chromium.new_context(
@@ -74,6 +84,7 @@ def audit(page: Page, address: str) -> list[str]:
 
 def photograph(page: Page, address: str) -> None:
     """Write the pictures of the loaded page to its file."""
+    school_day.show(page, address)
     name = NAMES.get(address) or address.strip("/").replace("/", "-").removesuffix(".html")
     page_audit.photograph(page, Path(FOLDER) / f"{name}.jpg")
 
@@ -138,12 +149,16 @@ def test_pages_say_that_a_service_does_not_answer(opened: Page, clerk: Student) 
     assert errors == []
 
 
-def test_pages_of_members_and_staff_have_no_faults(opened: Page, clerk: Student) -> None:
+def test_pages_of_members_and_staff_have_no_faults(
+    opened: Page, clerk: Student, meridian: System
+) -> None:
     """Each page's own test looks at the names of its elements (axe)."""
     opened.goto("/app/")
     if FOLDER:
         page_audit.photograph(opened, Path(FOLDER) / "sign-in.jpg")
     sign_in(opened, clerk)
+    if FOLDER:
+        school_day.fill(opened, meridian)
     errors = page_audit.observe(opened)
     page_audit.answer_after_paint(opened)
     problems = []
