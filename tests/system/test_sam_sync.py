@@ -15,7 +15,7 @@ from tools.dev import system
 from tools.paths import ROOT
 from tools.stack import client
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 #: In seconds: SAM builds and packages every function after a save.
 TIMEOUT_S = 300
