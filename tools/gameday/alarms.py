@@ -119,25 +119,6 @@ def expected(act: Act, receivers: Iterable[str]) -> tuple[frozenset[str], frozen
     return frozenset(must), frozenset(may)
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """The deployed alarms: the short name, metric and definition of each."""
-
-    alarms: Sequence[tuple[str, Metric, Alarm]]
-
-    def on(self, data: Iterable[Datum]) -> dict[str, Alarm]:
-        """Return the alarms on metrics that the day measures, by their short names."""
-        measured = {it.metric for it in data}
-        return {name: alarm for name, metric, alarm in self.alarms if metric in measured}
-
-
-def has_rung(act: Act, receivers: Iterable[str], deployed: Deployed, data: Sequence[Datum]) -> bool:
-    """Return whether each alarm that must ring in an act does so on the data until now."""
-    must, _ = expected(act, receivers)
-    alarms = deployed.on(data)
-    return all(it in alarms and rings(alarms[it], data) for it in must)
-
-
 def evaluate(
     act: Act, receivers: Iterable[str], alarms: Mapping[str, Alarm], data: Sequence[Datum]
 ) -> Rang:

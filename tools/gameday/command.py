@@ -4,7 +4,6 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,7 +12,7 @@ from typing import Final
 from tools.dev.system import System
 from tools.gameday import catalogue, report
 from tools.gameday.acts import CLOCK_SPEED, CONTINENTS, OPERATIONS, Act
-from tools.gameday.alarms import Datum, Deployed, Rang, evaluate, has_rung
+from tools.gameday.alarms import Datum, Rang, evaluate
 from tools.gameday.answers import Ledger
 from tools.gameday.checks import (
     Limits,
@@ -37,25 +36,20 @@ from tools.progress import step
 
 #: Until every operation works before the first act, and again after each return.
 OPEN_TIMEOUT_S: Final = 90.0
-#: Until the alarms of a loss ring, in addition to its seconds; then it ends without them.
-ALARMS_TIMEOUT_S: Final = 30.0
-#: At least so long do bookings have their new home, if the plan doesn't say it.
-MOVED_S: Final = 10.0
-_POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True)
 class Plan:
     """The acts of a day, and at least their seconds before and after the loss.
 
-    `lost_s` replaces the acts' own seconds. Without `checks_alarms`, a loss doesn't last until its
-    alarms ring. `catalogue_acts` follow the acts.
+    `lost_s` replaces the acts' own seconds. Without `checks_alarms`, a loss may be too short to
+    raise an alarm. `catalogue_acts` follow the acts.
     """
 
     seed: int
     acts: Sequence[Act]
-    before_s: float = 1.0
-    after_s: float = 1.0
+    before_s: float = 2.0
+    after_s: float = 2.0
     lost_s: float | None = None
     checks_alarms: bool = True
     catalogue_acts: Sequence[str] = catalogue.ACTS
@@ -82,35 +76,23 @@ def run(running: System, plan: Plan, began: float | None = None) -> int:
     closed: dict[str, list[str]] = {}
     stores = Stores(running, visitors.run)
     hasten_sign_ups(running, CLOCK_SPEED)
-    deployed = deployed_alarms(running) if plan.checks_alarms else Deployed(())
     with LinkOpener(running, ledger), Publisher(running, visitors.run, ledger):
         with Sampler(running, ledger, CLOCK_SPEED) as sampler:
-            day = _Day(running, plan, ledger, sampler, deployed)
             visitors.start()
             try:
                 with step("waiting until every operation works"):
-                    closed["before the first act"] = wait_until_open(ledger)
+                    wait_until_open(ledger)
                 phases.end("first requests")
                 for act in plan.acts:
                     with step(act.name):
-                        scene, closed[act.name] = day.play(act)
-                        scenes.append(scene)
+                        scenes.append(_play(running, plan, act, ledger))
+                        closed[act.name] = wait_until_open(ledger)
             finally:
                 visitors.stop()
                 phases.end("acts on the school")
-        with ThreadPoolExecutor(1, "stores") as threads:
-            # The catalogue has other stores.
-            settled = threads.submit(_wait_for_stores, stores, ledger)
-            catalogue_checks, courses = catalogue.play(
-                running,
-                random.Random(plan.seed),  # noqa: S311 - not a secret
-                visitors.staff.token,
-                ledger,
-                plan.catalogue_acts,
-            )
-            phases.end("acts on the catalogue")
-            with step("draining the streams, creating the last accounts"):
-                settled.result()
+        with step("draining the streams, creating the last accounts"):
+            stores.wait_until_drained()
+            stores.wait_for_accounts(ledger)
     phases.end("draining the streams, creating the last accounts")
     with step("reading lakes, tables, users and emails"):
         folder = Path(mkdtemp(prefix="gameday-", dir=running.directory))
@@ -127,10 +109,18 @@ def run(running: System, plan: Plan, began: float | None = None) -> int:
         check_recovery(closed),
     ]
     phases.end("reading and comparing the stores")
+    catalogue_checks, courses = catalogue.play(
+        running,
+        random.Random(plan.seed),  # noqa: S311 - not a secret
+        visitors.staff.token,
+        ledger,
+        plan.catalogue_acts,
+    )
     checks += catalogue_checks
+    phases.end("acts on the catalogue")
     rang: list[Rang] = []
     if plan.checks_alarms:
-        rang = _evaluate_alarms(running, scenes, sampler.data, ledger, deployed)
+        rang = _evaluate_alarms(running, scenes, sampler.data, ledger)
         checks += check_alarms(rang)
     phases.end("evaluating the alarms")
     path = running.directory / report.PAGE_FILE
@@ -138,16 +128,12 @@ def run(running: System, plan: Plan, began: float | None = None) -> int:
 
 
 def _evaluate_alarms(
-    running: System,
-    scenes: Sequence[Scene],
-    sampled: Sequence[Datum],
-    ledger: Ledger,
-    deployed: Deployed,
+    running: System, scenes: Sequence[Scene], sampled: Sequence[Datum], ledger: Ledger
 ) -> list[Rang]:
     """Return the alarms of each act, by the data between its beginning and its end."""
     distribution = running.deployed.outputs["DistributionId"]
     data = [*sampled, *edge_data(ledger.answers, distribution, CLOCK_SPEED)]
-    alarms = deployed.on(data)
+    alarms = deployed_alarms(running, data)
     return [
         evaluate(
             scene.act,
@@ -159,65 +145,31 @@ def _evaluate_alarms(
     ]
 
 
-def _wait_for_stores(stores: Stores, ledger: Ledger) -> None:
-    stores.wait_until_drained()
-    stores.wait_for_accounts(ledger)
-
-
-@dataclass(frozen=True)
-class _Day:
-    """What plays the acts of a plan."""
-
-    running: System
-    plan: Plan
-    ledger: Ledger
-    sampler: Sampler
-    alarms: Deployed
-
-    def play(self, act: Act) -> tuple[Scene, list[str]]:
-        """Play an act; return it with the operations that don't work at its end."""
-        running, ledger = self.running, self.ledger
-        began = ledger.now()
-        time.sleep(self.plan.before_s)
-        lost = ledger.now()
-        moved: float | None = None
-        lacked: tuple[Behind, ...] = ()
-        try:
-            with losses(running, act):
-                if act.new_home:
-                    time.sleep(self._seconds(act) / 4)
-                    move(running, act.new_home, is_lost=True)
-                    moved = ledger.now()
-                    writes = ledger.writes()
-                    lacked = at_the_move(lost, writes, present_in(running, act.new_home, writes))
-                self._wait_for_the_end(act, began, lost, moved)
-                returned = ledger.now()
-        finally:
+def _play(running: System, plan: Plan, act: Act, ledger: Ledger) -> Scene:
+    began = ledger.now()
+    time.sleep(plan.before_s)
+    lost = ledger.now()
+    seconds = act.seconds if plan.lost_s is None else plan.lost_s
+    moved: float | None = None
+    lacked: tuple[Behind, ...] = ()
+    try:
+        with losses(running, act):
+            time.sleep(seconds / 4)
             if act.new_home:
-                move(running, running.regions[0])
-        ledger.forget_steadiness()
-        time.sleep(self.plan.after_s)
-        closed = wait_until_open(ledger)
-        waiting = _wait_for_replication(running)
-        closed += [f"replication of {waiting} writes"] if waiting else []
-        return Scene(act, began, lost, returned, ledger.now(), moved, lacked), closed
-
-    def _seconds(self, act: Act) -> float:
-        return act.seconds if self.plan.lost_s is None else self.plan.lost_s
-
-    def _wait_for_the_end(self, act: Act, began: float, lost: float, moved: float | None) -> None:
-        """Wait for the seconds of a loss, and until its alarms ring."""
-        end = lost + self._seconds(act)
-        if moved is not None:
-            stay_s = MOVED_S if self.plan.lost_s is None else self.plan.lost_s * 3 / 4
-            end = max(end, moved + stay_s)
-        receivers = self.running.regions[1:]
-        while self.ledger.now() < end or (
-            self.plan.checks_alarms
-            and self.ledger.now() < end + ALARMS_TIMEOUT_S
-            and not has_rung(act, receivers, self.alarms, self.sampler.since(began))
-        ):
-            time.sleep(_POLL_S)
+                move(running, act.new_home, is_lost=True)
+                moved = ledger.now()
+                writes = ledger.writes()
+                lacked = at_the_move(lost, writes, present_in(running, act.new_home, writes))
+            time.sleep(seconds * 3 / 4)
+            returned = ledger.now()
+    finally:
+        if act.new_home:
+            move(running, running.regions[0])
+    ledger.forget_steadiness()
+    time.sleep(plan.after_s)
+    wait_until_open(ledger)
+    _wait_for_replication(running)
+    return Scene(act, began, lost, returned, ledger.now(), moved, lacked)
 
 
 def _with_events(scene: Scene, ledger: Ledger, stored: Stored) -> Scene:
@@ -240,12 +192,10 @@ def wait_until_open(ledger: Ledger) -> list[str]:
         ]
         if not closed or time.monotonic() > deadline:
             return closed
-        time.sleep(_POLL_S)
+        time.sleep(0.2)
 
 
-def _wait_for_replication(running: System) -> int:
-    """Wait until no write waits for another Region; return the number of those that do."""
+def _wait_for_replication(running: System) -> None:
     deadline = time.monotonic() + OPEN_TIMEOUT_S
-    while (waiting := waiting_writes(running)) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-    return waiting
+    while waiting_writes(running) and time.monotonic() < deadline:
+        time.sleep(0.2)

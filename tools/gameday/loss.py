@@ -9,7 +9,6 @@ from collections.abc import Container, Hashable, Mapping
 from typing import Any, Final
 
 from tools.dev.system import System
-from tools.gameday import tables
 from tools.gameday.figures import Behind, behind
 from tools.stack import StackTarget, describe_stack
 
@@ -58,15 +57,27 @@ def present_in(running: System, region: str, acknowledged: Acknowledged) -> dict
     Raises:
         ClientError: AWS refused a call.
     """
-    appointments = tables.scan(running, region, "appointments")
-    stored = tables.preferences(tables.scan(running, region, "profiles"))
-    preferences = acknowledged.get("preferences", {})
+    stage = running.target.stage
+    dynamodb = running.clients("dynamodb", region)
+
+    def items(table: str) -> list[dict[str, Any]]:
+        pages = dynamodb.get_paginator("scan").paginate(TableName=f"meridian-{stage}-{table}")
+        return [item for page in pages for item in page["Items"]]
+
+    appointments = [(str(it["pk"]["S"]), str(it["sk"]["S"]), it) for it in items("appointments")]
+    preferences: set[Any] = set()
+    for profile in items("profiles"):
+        owner = str(profile["pk"]["S"]).removeprefix("STUDENT#")
+        stored = profile.get("preferences", {}).get("S", "")
+        preferences |= overwritten(acknowledged.get("preferences", {}), stored, owner)
     return {
-        "bookings": set(tables.bookings(appointments)),
-        "advisors": tables.advisors(appointments),
-        "preferences": {
-            key for it, text in stored.items() for key in overwritten(preferences, text, it)
+        "bookings": {
+            (pk.removeprefix("ADVISOR#"), sk.removeprefix("SLOT#"))
+            for pk, sk, it in appointments
+            if sk.startswith("SLOT#") and "student" in it
         },
+        "advisors": {sk.removeprefix("ADVISOR#") for pk, sk, _ in appointments if pk == "ADVISORS"},
+        "preferences": preferences,
         "pages": keys_in(running, region),
     }
 

@@ -1,7 +1,7 @@
 """The metrics that AWS would publish in a day, from the running system and the visitors' answers.
 
 Health checks: Route 53's statuses. Replication: the age of the oldest write that waits. Edge: the
-answers of the visitors. Pollers: the batches that Lambda gave up.
+answers of the visitors. The poller's batches that Lambda gave up, and the age of its records.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from aws_emulator.event_sources.errors import StateError
 from aws_emulator.event_sources.status import read_status
 from tools.dev.system import System
-from tools.gameday.alarms import Alarm, Datum, Deployed, Metric, metric_of
+from tools.gameday.alarms import Alarm, Datum, Metric, metric_of
 from tools.gameday.answers import Answer, Ledger
 from tools.gameday.faults import waiting_writes
 from tools.stack import EDGE_REGION
@@ -45,10 +45,6 @@ class Sampler:
         """Stop reading."""
         self._stopped.set()
         self._thread.join()
-
-    def since(self, moment: float) -> list[Datum]:
-        """Return the data since a moment of the day, in seconds."""
-        return [it for it in list(self.data) if it.moment_s >= moment * self._speed]
 
     def _run(self) -> None:
         while not self._stopped.wait(_INTERVAL_S):
@@ -123,20 +119,20 @@ def edge_data(answers: Iterable[Answer], distribution: str, speed: float) -> lis
     ]
 
 
-def deployed_alarms(running: System) -> Deployed:
-    """Return the deployed alarms on a statistic of a metric.
+def deployed_alarms(running: System, data: Iterable[Datum]) -> dict[str, Alarm]:
+    """Return the deployed alarms on metrics that the day measures, by a short name.
 
-    The short name is the logical ID, and the Region that the alarm is about if several have it.
+    The name is the logical ID, and the Region that the alarm is about if several have it.
     """
-    alarms = []
+    measured = {it.metric for it in data}
+    alarms: dict[str, Alarm] = {}
     for region in dict.fromkeys((*running.regions, EDGE_REGION)):
         pages = running.clients("cloudwatch", region).get_paginator("describe_alarms").paginate()
         for alarm in (it for page in pages for it in page["MetricAlarms"]):
             metric = metric_of(alarm)
-            if metric is not None:
-                name = _short_name(alarm, metric, region, running.regions)
-                alarms.append((name, metric, alarm))
-    return Deployed(alarms)
+            if metric in measured:
+                alarms[_short_name(alarm, metric, region, running.regions)] = alarm
+    return alarms
 
 
 def _short_name(alarm: Alarm, metric: Metric, region: str, regions: Sequence[str]) -> str:

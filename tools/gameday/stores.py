@@ -4,16 +4,15 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
 from aws_emulator.errors import CommandError
 from tools.dev.draining import wait_until_drained
 from tools.dev.system import System
-from tools.gameday import tables
 from tools.gameday.answers import Ledger
-from tools.gameday.checks import EMAILS_OF_A_SIGN_UP, Stored
+from tools.gameday.checks import Stored
 from tools.gameday.emails import sent_emails
 from tools.gameday.loss import keys_in
 from tools.paths import ROOT
@@ -45,46 +44,37 @@ class Stores:
         )
 
     def wait_for_accounts(self, ledger: Ledger) -> None:
-        """Wait until each accepted sign-up has an account and its emails.
-
-        The checks say which one has none.
-        """
+        """Wait until each accepted sign-up has an account; the check says which one has none."""
         deadline = time.monotonic() + SIGN_UP_TIMEOUT_S
         while time.monotonic() < deadline:
-            users, emails = self._users(), self._emails(ledger)
-            if all(
-                users.get(it) and len(emails.get(it, ())) >= EMAILS_OF_A_SIGN_UP
-                for it in ledger.sign_ups
-            ):
+            users = self._users()
+            if all(users.get(it) for it in ledger.sign_ups):
                 return
             time.sleep(1)
 
     def read(self, ledger: Ledger, directory: Path) -> Stored:
         """Read every store."""
+        stage = self._running.target.stage
         regions = self._running.regions
-        appointments = {it: tables.scan(self._running, it, "appointments") for it in regions}
-        profiles = {it: tables.scan(self._running, it, "profiles") for it in regions}
-        lakes = {it: self._events(it, directory / f"lake-{it}") for it in regions}
+        home = regions[0]
+        appointments = {it: self._scan(it, f"meridian-{stage}-appointments") for it in regions}
+        profiles = {it: self._scan(it, f"meridian-{stage}-profiles") for it in regions}
         return Stored(
-            lakes={
-                region: {it: n for it, (n, _) in lake.items()} for region, lake in lakes.items()
-            },
-            failed_over=frozenset(
-                message for lake in lakes.values() for message, (_, over) in lake.items() if over
-            ),
-            bookings={it: tables.bookings(items) for it, items in appointments.items()},
+            lakes={it: self._events(it, directory / f"lake-{it}") for it in regions},
+            bookings={it: _bookings(items) for it, items in appointments.items()},
             users=self._users(),
             emails=self._emails(ledger),
-            advisors=tables.advisors(appointments[regions[0]]),
-            profiles={it: tables.preferences(items) for it, items in profiles.items()},
+            advisors=frozenset(
+                str(it["sk"]["S"]).removeprefix("ADVISOR#")
+                for it in appointments[home]
+                if str(it["pk"]["S"]) == "ADVISORS"
+            ),
+            profiles={it: _profiles(items) for it, items in profiles.items()},
             pages={it: keys_in(self._running, it) for it in regions},
         )
 
-    def _events(self, region: str, folder: Path) -> dict[str, tuple[int, bool]]:
-        """Return the day's message ids in a Region's lake.
-
-        With the rows of `events_once`, and whether the collector had given up a nearer Region.
-        """
+    def _events(self, region: str, folder: Path) -> dict[str, int]:
+        """Return the day's message ids in a Region's lake with the rows of `events_once`."""
         target = StackTarget(self._running.target.endpoint, region, self._running.target.stage)
         bucket = describe_stack(target).outputs["LakeBucket"]
         s3 = self._running.clients("s3", region)
@@ -110,13 +100,17 @@ class Stores:
             )
             connection.execute(_ONCE.read_text())
             rows = connection.execute(
-                "SELECT message_id, count(*), bool_or(failover) FROM events_once "
-                "WHERE message_id LIKE $1 GROUP BY 1",
+                "SELECT message_id, count(*) FROM events_once WHERE message_id LIKE $1 GROUP BY 1",
                 [f"{self._run}-%"],
             ).fetchall()
         finally:
             connection.close()
-        return {str(message): (int(count), bool(over)) for message, count, over in rows}
+        return {str(message): int(count) for message, count in rows}
+
+    def _scan(self, region: str, table: str) -> list[dict[str, Any]]:
+        dynamodb = self._running.clients("dynamodb", region)
+        pages = dynamodb.get_paginator("scan").paginate(TableName=table)
+        return [item for page in pages for item in page["Items"]]
 
     def _users(self) -> dict[str, int]:
         cognito = self._running.clients("cognito-idp", self._running.regions[0])
@@ -138,3 +132,21 @@ class Stores:
                 if address in ledger.sign_ups:
                     kinds[address][str(email.get("Subject", ""))] += 1
         return dict(kinds)
+
+
+def _bookings(items: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
+    booked = {}
+    for item in items:
+        advisor, slot = str(item["pk"]["S"]), str(item["sk"]["S"])
+        if advisor.startswith("ADVISOR#") and slot.startswith("SLOT#") and "student" in item:
+            key = (advisor.removeprefix("ADVISOR#"), slot.removeprefix("SLOT#"))
+            booked[key] = str(item["student"]["S"])
+    return booked
+
+
+def _profiles(items: list[dict[str, Any]]) -> dict[str, str]:
+    return {
+        str(it["pk"]["S"]).removeprefix("STUDENT#"): str(it["preferences"]["S"])
+        for it in items
+        if "preferences" in it
+    }

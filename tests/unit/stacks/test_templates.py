@@ -107,6 +107,8 @@ PROVIDERS = {
     "foundation.yaml": {
         "IdentityProviderStack": "HasProviders",
         "ExistingUserPool": "HasExistingPool",
+        # The pool keeps the users without its replica.
+        "PoolReplica": "HasPoolReplica",
     },
     "identity-providers.yaml": {
         "Google": "HasGoogle",

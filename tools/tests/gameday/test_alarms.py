@@ -7,17 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.gameday.acts import EDGE, FURTHER, HOME, region_act, replication_act, service_act
-from tools.gameday.alarms import (
-    Datum,
-    Deployed,
-    Metric,
-    Rang,
-    evaluate,
-    expected,
-    has_rung,
-    metric_of,
-    rings,
-)
+from tools.gameday.alarms import Datum, Metric, Rang, evaluate, expected, metric_of, rings
 
 METRIC: Final = Metric("AWS/Route53", "HealthCheckStatus", frozenset({("HealthCheckId", "c")}))
 ALARM: Final[dict[str, Any]] = {
@@ -85,28 +75,6 @@ def test_lost_region_must_ring_and_others_must_not() -> None:
     assert evaluate(act, [FURTHER], ALARMS, data([1, 1, 1])).silent == set(ALARMS)
     false = evaluate(region_act(EDGE, "refused"), [FURTHER], ALARMS, data([0, 0, 0]))
     assert false.false == set(ALARMS)
-
-
-DEPLOYED: Final = Deployed([(name, METRIC, alarm) for name, alarm in ALARMS.items()])
-
-
-@given(st.lists(st.sampled_from([0.0, 1.0])))
-def test_loss_lasts_until_each_alarm_that_must_ring_has_rung(values: list[float]) -> None:
-    act, measured = region_act(FURTHER, "refused"), data(values)
-    ended = evaluate(act, [FURTHER], DEPLOYED.on(measured), measured).silent == frozenset()
-    assert has_rung(act, [FURTHER], DEPLOYED, measured) == ended
-
-
-def test_loss_without_alarms_does_not_wait_for_one() -> None:
-    assert has_rung(region_act(EDGE, "refused"), [FURTHER], DEPLOYED, [])
-    assert not has_rung(region_act(FURTHER, "refused"), [FURTHER], Deployed([]), data([0, 0, 0]))
-
-
-def test_alarms_are_those_on_metrics_that_the_day_measures() -> None:
-    other = Metric("AWS/Lambda", "Errors", frozenset())
-    deployed = Deployed([*DEPLOYED.alarms, ("Errors", other, {})])
-    assert deployed.on(data([1])) == ALARMS
-    assert deployed.on([]) == {}
 
 
 def test_acts_name_their_alarms() -> None:
