@@ -2,11 +2,9 @@
 
 import fcntl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from aws_emulator import sam_cli
 from aws_emulator.sam_cli import SamProject
@@ -15,9 +13,6 @@ from tools.lake_sql import job_package
 from tools.paths import ROOT
 from tools.progress import Step, step
 from tools.stack import StackTarget, client, describe_stack
-
-#: Deployments at the same time. Each one keeps a processor busy: SAM CLI packs and uploads.
-_MAX_CONCURRENT: Final = 2
 
 
 @dataclass(frozen=True)
@@ -56,18 +51,17 @@ def deploy(target: StackTarget, parameters: Mapping[str, str], log: Path) -> Non
 
 
 def deploy_together(deployments: Sequence[Deployment]) -> None:
-    """Run `sam deploy` for stacks that don't need each other's values, side by side.
+    """Run `sam deploy` for stacks that don't need each other's values, one after another.
+
+    SAM's translator has one Region for the emulator's whole process.
 
     Raises:
-        CommandError: A deployment failed; the others have ended, too.
+        CommandError: A deployment failed.
     """
     regions = ", ".join(it.target.region for it in deployments)
-    with (
-        build_lock(fcntl.LOCK_SH),
-        step(f"sam deploy ({regions})") as progress,
-        ThreadPoolExecutor(_MAX_CONCURRENT, "deployments") as threads,
-    ):
-        list(threads.map(lambda it: _deploy(it, _note(progress)), deployments))
+    with build_lock(fcntl.LOCK_SH), step(f"sam deploy ({regions})") as progress:
+        for deployment in deployments:
+            _deploy(deployment, _note(progress))
 
 
 def _deploy(deployment: Deployment, note: Callable[[str], None]) -> None:
