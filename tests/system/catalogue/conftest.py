@@ -15,8 +15,9 @@ from catalogue.migration import load, migrate
 from catalogue.router import Router
 from catalogue.settings import Address, Settings, parse
 from tests.support.waiting import wait_until
+from tests.system.catalogue.two_regions import require_servers
 from tests.unit.catalogue.test_router import ENVIRONMENT, Tokens
-from tools.regional.postgres import DATABASE, OWNER, Postgres, is_usable
+from tools.regional.postgres import DATABASE, OWNER, Postgres
 from tools.regional.valkey import Valkey
 
 
@@ -84,10 +85,7 @@ def seed(server: Postgres) -> None:
 
 @pytest.fixture(scope="session")
 def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tier]:
-    if not is_usable():
-        pytest.skip(
-            "POSTGRESQL AND VALKEY CAN'T BE INSTALLED OR STARTED: see tools/setup/regional.py"
-        )
+    require_servers()
     folder: Path = tmp_path_factory.mktemp("tier")
     primary = Postgres(folder / "primary", free_port())
     replica = Postgres(folder / "replica", free_port())

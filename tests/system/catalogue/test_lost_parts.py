@@ -1,23 +1,22 @@
 """Kill one part of a Region under load, and check the responses to readers and staff."""
 
-import contextlib
-import json
-import threading
-import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
 
-from tests.support.running import state_folder
 from tests.support.waiting import wait_until
-from tests.system.catalogue.test_regions import AWAY, COMMON, HOME, Reply, send
-from tests.unit.catalogue.test_model import COURSE
-from tests.unit.edge_auth import issuer
+from tests.system.catalogue.two_regions import (
+    AWAY,
+    HOME,
+    Load,
+    Reply,
+    running,
+    staff_token,
+    stored,
+)
 from tools.regional import tier as regional
-from tools.regional.postgres import is_usable
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -32,68 +31,20 @@ SLOW = "query_too_slow"
 
 @pytest.fixture(scope="module")
 def tier() -> Iterator[regional.Tier]:
-    if not is_usable():
-        pytest.skip(
-            "POSTGRESQL AND VALKEY CAN'T BE INSTALLED OR STARTED: see tools/setup/regional.py"
-        )
-    variables = {
-        "STAFF_ISSUER": issuer.ISSUER,
-        "STAFF_CLIENTS": issuer.CLIENT,
-        "STAFF_KEYS": json.dumps(issuer.jwks()),
-    }
-    with regional.running(state_folder("test-lost-parts"), (HOME, AWAY), variables) as running:
-        yield running
+    with running("test-lost-parts") as started:
+        yield started
 
 
-@dataclass
-class Load:
-    """A reader and a writer in each Region, with each reply."""
+class LoadOfSearches(Load):
+    """Readers whose searches need the database, too, and the counts of what was served."""
 
-    tier: regional.Tier
-    token: str
-    reads: dict[str, list[Reply]] = field(default_factory=lambda: {HOME: [], AWAY: []})
-    writes: dict[str, list[tuple[str, Reply]]] = field(default_factory=lambda: {HOME: [], AWAY: []})
-    _ended: threading.Event = field(default_factory=threading.Event)
+    def queries(self, region: str) -> list[str]:
+        # One search that the cache can have, and one that only the database can answer.
+        return [f"q={it}" for it in ("algebra", f"algebra+{uuid.uuid4().hex[:12]}")]
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator["Load"]:
-        threads = [
-            threading.Thread(target=work, args=(region,))
-            for region in (HOME, AWAY)
-            for work in (self._read, self._write)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self._ended.set()
-            for thread in threads:
-                thread.join()
-
-    def _read(self, region: str) -> None:
-        while not self._ended.wait(0.05):
-            # One search that the cache can have, and one that only the database can answer.
-            for query in ("algebra", f"algebra+{uuid.uuid4().hex[:12]}"):
-                path = f"/catalogue/courses?q={query}"
-                self.reads[region].append(send(self.tier, region, "GET", path))
-
-    def _write(self, region: str) -> None:
-        while not self._ended.wait(0.05):
-            identity = f"course-{uuid.uuid4()}"
-            document = COURSE | COMMON | {"id": identity}
-            path = "/catalogue/staff/courses"
-            reply = send(self.tier, region, "POST", path, self.token, document)
-            self.writes[region].append((identity, reply))
-
-    def acknowledged(self) -> set[str]:
-        """Return the courses whose addition was acknowledged."""
-        return {
-            identity
-            for writes in self.writes.values()
-            for identity, reply in list(writes)
-            if reply.status == 201
-        }
+    def changes_of(self, region: str) -> list[Reply]:
+        """Return the replies to the changes of a Region."""
+        return [it.reply for it in list(self.changes) if it.region == region]
 
     def has_read(self, region: str, since: int) -> bool:
         """Return whether a Region has served SERVED reads since a number of them."""
@@ -101,7 +52,7 @@ class Load:
 
     def has_written(self, region: str, since: int, status: int = 201) -> bool:
         """Return whether SERVED changes of a Region have a status since a number of them."""
-        return sum(it.status == status for _, it in self.writes[region][since:]) >= SERVED
+        return sum(it.status == status for it in self.changes_of(region)[since:]) >= SERVED
 
     def wait(self, reading: frozenset[str], writing: frozenset[str]) -> None:
         """Wait until each of these Regions has served SERVED more requests."""
@@ -111,7 +62,7 @@ class Load:
                 for it in reading
             ),
             *(
-                (partial(self.has_written, it, len(self.writes[it])), f"changes of {it}")
+                (partial(self.has_written, it, len(self.changes_of(it))), f"changes of {it}")
                 for it in writing
             ),
         ]
@@ -136,11 +87,11 @@ LOSSES: list[tuple[str, str, frozenset[str], frozenset[str]]] = [
 @pytest.mark.parametrize(
     ("part", "lost", "reading", "writing"), LOSSES, ids=[f"{it[0]}-{it[1]}" for it in LOSSES]
 )
-def test_loss_of_a_part_stops_only_what_needs_it(
+def test_lost_part_stops_only_requests_that_need_it(
     tier: regional.Tier, part: str, lost: str, reading: frozenset[str], writing: frozenset[str]
 ) -> None:
-    token = issuer.token(issuer.access_claims(time.time()) | {"cognito:groups": ["staff"]})
-    with Load(tier, token).running() as load:
+    load = LoadOfSearches(tier, staff_token())
+    with load.running():
         load.wait(BOTH, BOTH)
         if part == REGION:
             tier.lose(lost)
@@ -148,14 +99,14 @@ def test_loss_of_a_part_stops_only_what_needs_it(
             tier.kill(lost, part)
         # The requests on their way may have either reply.
         first_reads = {it: len(replies) + 1 for it, replies in load.reads.items()}
-        first_writes = {it: len(replies) + 1 for it, replies in load.writes.items()}
+        first_writes = {it: len(load.changes_of(it)) + 1 for it in BOTH}
         load.wait(reading, writing)
         status = 0 if part in {REGION, "balancer"} else 503
         for region in BOTH - writing:
             refused = partial(load.has_written, region, first_writes[region], status)
             wait_until(refused, f"refusals of changes of {region}")
         last_reads = {it: len(replies) for it, replies in load.reads.items()}
-        last_writes = {it: len(replies) for it, replies in load.writes.items()}
+        last_writes = {it: len(load.changes_of(it)) for it in BOTH}
         if part == REGION:
             tier.take_back(lost)
         else:
@@ -165,7 +116,7 @@ def test_loss_of_a_part_stops_only_what_needs_it(
     is_away = part in {REGION, "balancer"}
     for region in sorted(BOTH):
         reads = load.reads[region][first_reads[region] : last_reads[region]]
-        writes = [it for _, it in load.writes[region][first_writes[region] : last_writes[region]]]
+        writes = load.changes_of(region)[first_writes[region] : last_writes[region]]
         if is_away and region == lost:
             assert {it.status for it in reads + writes} == {0}
             continue
@@ -179,7 +130,9 @@ def test_loss_of_a_part_stops_only_what_needs_it(
             assert {it.headers["Retry-After"] for it in others} == {"30"}
         assert {it.headers["X-Region"] for it in reads + writes} == {region}
     for region in sorted(BOTH):
-        wait_until(partial(has_all, tier, region, load.acknowledged()), f"the rows of {region}")
+        wait_until(
+            partial(has_all, tier, region, set(load.acknowledged())), f"the rows of {region}"
+        )
 
 
 def check_refusals(replies: list[Reply]) -> None:
@@ -188,5 +141,4 @@ def check_refusals(replies: list[Reply]) -> None:
 
 
 def has_all(tier: regional.Tier, region: str, courses: set[str]) -> bool:
-    rows = tier.server(region).sql("SELECT id FROM courses WHERE id LIKE 'course-%'")
-    return courses <= set(rows.split())
+    return courses <= stored(tier, region)

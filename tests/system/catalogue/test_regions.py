@@ -3,147 +3,44 @@
 A change is acknowledged after each connected replica has it, so a lost Region loses none.
 """
 
-import contextlib
-import http.client
-import json
 import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import psutil
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.running import state_folder
 from tests.support.waiting import wait_until
+from tests.system.catalogue.two_regions import (
+    AWAY,
+    COMMON,
+    HOME,
+    Load,
+    require_servers,
+    running,
+    send,
+    staff_token,
+    stored,
+)
 from tests.unit.catalogue.test_model import COURSE
-from tests.unit.edge_auth import issuer
 from tools.regional import acknowledgement
 from tools.regional import tier as regional
-from tools.regional.postgres import is_usable
 
 pytestmark = pytest.mark.integration
-
-HOME, AWAY = "us-east-1", "eu-west-2"
-#: The prepared courses have this subject and teacher.
-COMMON = {"subject": "mathematics", "teacher": "asha-menon"}
 
 
 @pytest.fixture(scope="module")
 def tier() -> Iterator[regional.Tier]:
-    if not is_usable():
-        pytest.skip(
-            "POSTGRESQL AND VALKEY CAN'T BE INSTALLED OR STARTED: see tools/setup/regional.py"
-        )
-    variables = {
-        "STAFF_ISSUER": issuer.ISSUER,
-        "STAFF_CLIENTS": issuer.CLIENT,
-        "STAFF_KEYS": json.dumps(issuer.jwks()),
-    }
-    with regional.running(state_folder("test-catalogue"), (HOME, AWAY), variables) as running:
-        yield running
+    with running("test-catalogue") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def token() -> str:
-    return issuer.token(issuer.access_claims(time.time()) | {"cognito:groups": ["staff"]})
-
-
-@dataclass
-class Reply:
-    """The status, headers and document of a response; status 0 without a connection."""
-
-    status: int
-    headers: dict[str, str] = field(default_factory=dict)
-    document: Any = None
-
-
-def send(
-    tier: regional.Tier,
-    region: str,
-    method: str,
-    path: str,
-    token: str = "",
-    document: object = None,
-    key: str = "",
-) -> Reply:
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", tier.settings[region].balancer_port, timeout=120
-    )
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key or str(uuid.uuid4())}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    try:
-        connection.request(method, path, json.dumps(document), headers)
-        response = connection.getresponse()
-        return Reply(response.status, dict(response.getheaders()), json.loads(response.read()))
-    except (OSError, http.client.HTTPException, ValueError):
-        return Reply(0)
-    finally:
-        connection.close()
-
-
-@dataclass
-class Load:
-    """Readers and writers of both Regions, with each reply."""
-
-    tier: regional.Tier
-    token: str
-    reads: dict[str, list[Reply]] = field(default_factory=lambda: {HOME: [], AWAY: []})
-    writes: list[tuple[str, Reply]] = field(default_factory=list)
-    _ended: threading.Event = field(default_factory=threading.Event)
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator["Load"]:
-        threads = [
-            threading.Thread(target=work, args=(region,))
-            for region in (HOME, AWAY)
-            for work in (self._read, self._write)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self._ended.set()
-            for thread in threads:
-                thread.join()
-
-    def _read(self, region: str) -> None:
-        while not self._ended.wait(0.05):
-            path = f"/catalogue/courses?q=algebra&limit={1 + len(self.reads[region]) % 50}"
-            self.reads[region].append(send(self.tier, region, "GET", path))
-
-    def _write(self, region: str) -> None:
-        while not self._ended.wait(0.05):
-            identity = f"course-{uuid.uuid4()}"
-            document = COURSE | COMMON | {"id": identity}
-            path = "/catalogue/staff/courses"
-            reply = send(self.tier, region, "POST", path, self.token, document)
-            self.writes.append((identity, reply))
-
-    def has_reply(self, status: int, since: int) -> bool:
-        """Return whether a change has got this status since a number of changes."""
-        return any(reply.status == status for _, reply in self.writes[since:])
-
-    def acknowledged(self) -> dict[str, int]:
-        """Return the number of each acknowledged change, by course."""
-        return {
-            identity: reply.document["generation"]
-            for identity, reply in list(self.writes)
-            if reply.status == 201
-        }
-
-
-def stored(tier: regional.Tier, region: str) -> set[str]:
-    rows = tier.server(region).sql("SELECT id FROM courses WHERE id LIKE 'course-%'")
-    return set(rows.split())
+    return staff_token()
 
 
 def test_region_is_lost_and_returns_and_another_loses_cache_and_database(
@@ -159,30 +56,38 @@ def test_region_is_lost_and_returns_and_another_loses_cache_and_database(
     check_returned_parts(tier, token)
 
 
+def has_reply(load: Load, status: int, since: int) -> bool:
+    """Return whether a change has got this status since a number of changes."""
+    return any(it.reply.status == status for it in load.changes[since:])
+
+
 def check_lost_region(tier: regional.Tier, token: str) -> None:
-    with Load(tier, token).running() as load:
+    load = Load(tier, token)
+    with load.running():
         wait_until(lambda: len(load.acknowledged()) >= 20, "changes")
         wait_until(lambda: all(len(it) >= 20 for it in load.reads.values()), "reads")
         tier.lose(HOME)
-        reads, refused = len(load.reads[AWAY]), len(load.writes)
+        reads, refused = len(load.reads[AWAY]), len(load.changes)
         wait_until(lambda: len(load.reads[AWAY]) >= reads + 20, "reads of the other Region")
         # Both writers have the reply of the change that they sent before the loss.
         for status in (503, 0):
-            wait_until(partial(load.has_reply, status, refused), f"a reply with status {status}")
+            wait_until(partial(has_reply, load, status, refused), f"a reply with status {status}")
         before = load.acknowledged()
         tier.promote(AWAY)
         survivors = stored(tier, AWAY)
         wait_until(lambda: len(load.acknowledged()) >= len(before) + 10, "changes")
         tier.take_back(HOME)
         wait_until(lambda: load.reads[HOME][-1].status == 200, "reads of the lost Region")
-        count = len(load.writes)
-        wait_until(lambda: sum(it.status == 201 for _, it in load.writes[count:]) >= 10, "changes")
+        count = len(load.changes)
+        wait_until(
+            lambda: sum(it.reply.status == 201 for it in load.changes[count:]) >= 10, "changes"
+        )
     # The surviving Region answered every read. On a busy computer, a query may be too slow.
     assert {it.status for it in load.reads[AWAY]} <= {200, 503}
     assert {it.headers["X-Region"] for it in load.reads[AWAY]} == {AWAY}
     # A change was stored, refused for now, or its Region was gone.
-    assert {it.status for _, it in load.writes} <= {201, 503, 0}
-    refusals = [it for _, it in load.writes if it.status == 503]
+    assert {it.reply.status for it in load.changes} <= {201, 503, 0}
+    refusals = [it.reply for it in load.changes if it.reply.status == 503]
     assert all(it.headers["Retry-After"] in {"5", "30"} for it in refusals)
     assert "changes_unavailable" in {it.document["code"] for it in refusals}
     # No acknowledged change is lost: neither one from before the loss nor a later one.
@@ -269,10 +174,7 @@ def check_returned_parts(tier: regional.Tier, token: str) -> None:
 
 
 def test_command_loses_and_promotes_a_region() -> None:
-    if not is_usable():
-        pytest.skip(
-            "POSTGRESQL AND VALKEY CAN'T BE INSTALLED OR STARTED: see tools/setup/regional.py"
-        )
+    require_servers()
     done = subprocess.run(
         [sys.executable, "-m", "tools.regional"],
         cwd=ROOT,

@@ -24,8 +24,8 @@ def wait(statuses: list[str]) -> list[float]:
     created = datetime(2026, 11, 1, tzinfo=UTC)
     pauses: list[float] = []
     with Stubber(client) as stubber, patch("botocore.waiter.time.sleep", pauses.append):
-        for it in statuses:
-            stack = {"StackName": STACK, "CreationTime": created, "StackStatus": it}
+        for status in statuses:
+            stack = {"StackName": STACK, "CreationTime": created, "StackStatus": status}
             stubber.add_response("describe_stacks", {"Stacks": [stack]})
         settings = {"Delay": 5, "MaxAttempts": 20}
         collector._wait(client, "stack_update_complete", settings, StackName=STACK)
