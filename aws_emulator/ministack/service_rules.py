@@ -26,10 +26,11 @@ _SCHEDULE: Final = re.compile(
 _MAX_WINDOW_MINUTES: Final = 1_440
 # AWS WAF, CreateWebACL: "Pattern: ^[\w\-]+$", up to 128 characters.
 _ACL_NAME: Final = re.compile(r"[\w-]{1,128}", re.ASCII)
-#: AWS WAF, RateBasedStatement, Limit.
+#: Services that can have the log of a web ACL (LoggingConfiguration, LogDestinationConfigs).
 _LOG_SERVICES: Final = frozenset({"firehose", "logs", "s3"})
 #: "You can specify only the following fields for redaction" (LoggingConfiguration).
 _REDACTED: Final = frozenset({"Method", "QueryString", "SingleHeader", "UriPath"})
+#: AWS WAF, RateBasedStatement, Limit.
 _RATE_LIMITS: Final = (10, 2_000_000_000)
 #: AWS WAF, CustomResponseBody, Content: "Maximum length of 10240".
 _CUSTOM_BODY: Final = 10_240

@@ -186,7 +186,7 @@ def _pass_on(environment: Environment, layout: Layout, clients: collector.Client
     if environment.is_edge:
         values = _outputs(environment, EDGE_VALUES, clients) | _copies(layout, clients)
         _update(layout.home, values, clients)
-        # The local run deploys the edge and the further Regions at the same time.
+        # A further Region can have been deployed after the parameters of the edge were read.
         checks = _health_checks(layout, clients)
         host = _outputs(layout.home, (SIGN_IN_HOST,), clients)
         _update(environment, host | checks, clients)

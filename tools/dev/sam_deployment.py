@@ -1,9 +1,8 @@
 """Run `sam build` and `sam deploy` against the emulator, with a progress display."""
 
 import fcntl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from aws_emulator import sam_cli
@@ -13,15 +12,6 @@ from tools.lake_sql import job_package
 from tools.paths import ROOT
 from tools.progress import Step, step
 from tools.stack import StackTarget, client, describe_stack
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A stack of the build: its Region, its parameters, and the log of `sam deploy`."""
-
-    target: StackTarget
-    parameters: Mapping[str, str] = field(repr=False)
-    log: Path
 
 
 def build(target: StackTarget, log: Path) -> None:
@@ -47,35 +37,17 @@ def deploy(target: StackTarget, parameters: Mapping[str, str], log: Path) -> Non
     Raises:
         CommandError: The deployment failed; the message contains CloudFormation's reason.
     """
-    deploy_together([Deployment(target, parameters, log)])
-
-
-def deploy_together(deployments: Sequence[Deployment]) -> None:
-    """Run `sam deploy` for stacks that don't need each other's values, one after another.
-
-    SAM's translator has one Region for the emulator's whole process.
-
-    Raises:
-        CommandError: A deployment failed.
-    """
-    regions = ", ".join(it.target.region for it in deployments)
-    with build_lock(fcntl.LOCK_SH), step(f"sam deploy ({regions})") as progress:
-        for deployment in deployments:
-            _deploy(deployment, _note(progress))
-
-
-def _deploy(deployment: Deployment, note: Callable[[str], None]) -> None:
-    target = deployment.target
-    sam_cli.deploy(
-        SamProject(ROOT, "local"),
-        target.regional_endpoint,
-        target.stack_name,
-        {"Stage": target.stage, **deployment.parameters},
-        target.environment(),
-        deployment.log,
-        note,
-    )
-    job_package.upload(client("s3", target), describe_stack(target).outputs)
+    with build_lock(fcntl.LOCK_SH), step(f"sam deploy ({target.region})") as progress:
+        sam_cli.deploy(
+            SamProject(ROOT, "local"),
+            target.regional_endpoint,
+            target.stack_name,
+            {"Stage": target.stage, **parameters},
+            target.environment(),
+            log,
+            _note(progress),
+        )
+        job_package.upload(client("s3", target), describe_stack(target).outputs)
 
 
 def _note(progress: Step) -> Callable[[str], None]:

@@ -25,7 +25,7 @@ from tools import portal
 from tools.demo_advisors import create_demo_advisors
 from tools.demo_students import DemoStudent, create_demo_students
 from tools.deployment import collector, region_values
-from tools.deployment.environments import Environment, Layout, layout_of_regions
+from tools.deployment.environments import Layout, layout_of_regions
 from tools.dev import catalogue, sam_deployment
 from tools.progress import step
 from tools.regional.tier import Tier
@@ -276,13 +276,13 @@ def _deploy(
     directory: Path,
     further: Mapping[str, str],
 ) -> None:
-    """Deploy the home, then the further Regions and the edge, with the values of `make deploy`."""
+    """Deploy the home, the further Regions and the edge, as `make deploy` does."""
     regions = [it.region for it in (layout.home, *layout.others)]
 
     def clients(service: str, region: str) -> Any:
         return client(service, StackTarget(target.endpoint, region))
 
-    def deployment(environment: Environment) -> sam_deployment.Deployment:
+    for environment in layout.in_order():
         parameters = {
             **environment.overrides,
             **region_values.needed_values(environment, layout, clients),
@@ -290,20 +290,11 @@ def _deploy(
         }
         if environment not in layout.others:
             parameters |= _parameters(target, list(urls.values())) | dict(further)
-        if environment != layout.home and "Regions" in parameters:
-            # The further Regions have streams when the edge is deployed, too.
-            parameters["Regions"] = ",".join(regions)
-        return sam_deployment.Deployment(
-            StackTarget(target.endpoint, environment.region, target.stage),
-            # SAM can't read an empty value; the previous one stays.
-            {name: it for name, it in parameters.items() if it},
-            directory / "logs" / f"sam-{environment.region}.log",
-        )
-
-    home, *others = layout.in_order()
-    sam_deployment.deploy_together([deployment(home)])
-    if others:
-        sam_deployment.deploy_together([deployment(it) for it in others])
+        log = directory / "logs" / f"sam-{environment.region}.log"
+        stack_target = StackTarget(target.endpoint, environment.region, target.stage)
+        # SAM can't read an empty value; the previous one stays.
+        passed = {name: it for name, it in parameters.items() if it}
+        sam_deployment.deploy(stack_target, passed, log)
     if layout.edge != layout.home:
         with step(f"values between {layout.edge.region} and {layout.home.region}"):
             region_values.pass_on(layout.edge, layout, clients)
