@@ -4,12 +4,13 @@ import gc
 import os
 
 import pytest
+from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 from xdist.remote import Producer  # type: ignore[import-untyped]
 
 from aws_emulator.sam_launcher import use_libyaml
-from tests.support.groups import GroupScheduling, position
+from tests.support.groups import GroupScheduling, ends_group, position
 
 # `make check` uses the profile quick, `make test` full, the workflow ci. The first two draw
 # the same examples in each run, so a test that fails names the change that broke it.
@@ -47,6 +48,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling | None:
     """Run each group of tests in one process."""
     return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """End all fixtures after the last test of a group.
+
+    Otherwise its systems would run until the end of the session, and take time from the others.
+    """
+    if nextitem is None or not ends_group(item.nodeid, nextitem.nodeid):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    runtestprotocol(item, nextitem=None)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 @pytest.fixture(autouse=True)

@@ -64,6 +64,12 @@ def position(test_id: str) -> int:
     return len(_POSITIONS) if group is None else _POSITIONS[group]
 
 
+def ends_group(test_id: str, next_id: str) -> bool:
+    """Return whether a test is the last one of its group that this process runs."""
+    group = find_group(test_id)
+    return group is not None and group != find_group(next_id)
+
+
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # without types
     """Give each group to one process, and each other test to the next free process.
 

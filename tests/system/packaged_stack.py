@@ -3,6 +3,7 @@
 import copy
 import fcntl
 import functools
+import hashlib
 import json
 import re
 import shutil
@@ -12,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from aws_emulator.launcher import Emulator
 from aws_emulator.sam_cli import SAM
 from tests.support.waiting import wait_until
@@ -21,6 +20,7 @@ from tools.deployment.built_templates import BUILD
 from tools.deployment.retained_resources import Clients
 from tools.dev.sam_deployment import build_lock
 from tools.stack import DEFAULT_HOME_REGION, StackTarget, client, outputs_of
+from tools.template_yaml import yaml_parse
 
 BUCKET: Final = "packaged-application"
 #: The logical ID of the resource that fails, and the text of its reason.
@@ -57,7 +57,7 @@ def package(target: StackTarget, directory: Path) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    packaged: dict[str, Any] = yaml.safe_load(output.read_text())
+    packaged: dict[str, Any] = yaml_parse(output.read_text())
     return packaged
 
 
@@ -107,21 +107,30 @@ class PackagedStack:
         """Return the root template with a failing resource, the last one of a nested stack."""
         return self.changed_in(path, _add_failure)
 
+    def only_failing_in(self, path: tuple[str, ...]) -> dict[str, Any]:
+        """Return what `failing_in` does, without resources that the nested stack doesn't need."""
+        return self._changed(copy.deepcopy(self.root), path, _add_failure, _keep_needed)
+
     def changed_in(self, path: tuple[str, ...], change: Change) -> dict[str, Any]:
         """Return the root template with a change of the resources of a nested stack."""
         return self._changed(copy.deepcopy(self.root), path, change)
 
     def _changed(
-        self, template: dict[str, Any], path: tuple[str, ...], change: Change
+        self,
+        template: dict[str, Any],
+        path: tuple[str, ...],
+        change: Change,
+        reduce: Callable[[dict[str, Any], str], None] = lambda _template, _name: None,
     ) -> dict[str, Any]:
         resources = template["Resources"]
         if not path:
             change(resources)
             return template
+        reduce(template, path[0])
         nested = resources[path[0]]
-        child = self._changed(self._child(nested), path[1:], change)
-        key = f"changed/{'-'.join(path)}-{len(json.dumps(child))}.json"
+        child = self._changed(self._child(nested), path[1:], change, reduce)
         body = json.dumps(child).encode()
+        key = f"changed/{path[0]}-{hashlib.sha256(body).hexdigest()}.json"
         self.clients("s3", DEFAULT_HOME_REGION).put_object(Bucket=BUCKET, Key=key, Body=body)
         property_name = "TemplateURL" if "TemplateURL" in nested["Properties"] else "Location"
         nested["Properties"][property_name] = f"{self.target.endpoint}/{BUCKET}/{key}"
@@ -132,7 +141,7 @@ class PackagedStack:
         location = properties.get("TemplateURL") or properties["Location"]
         key = location.partition(f"{BUCKET}/")[2]
         stored = self.clients("s3", DEFAULT_HOME_REGION).get_object(Bucket=BUCKET, Key=key)
-        loaded: dict[str, Any] = yaml.safe_load(stored["Body"].read())
+        loaded: dict[str, Any] = yaml_parse(stored["Body"].read())
         return loaded
 
     def deploy(self, template: dict[str, Any], parameters: dict[str, str]) -> str:
@@ -159,7 +168,7 @@ class PackagedStack:
             return None if status.endswith("_IN_PROGRESS") else status
 
         subject = f"the end of a deployment of {self.target.stack_name}"
-        return wait_until(ended, subject, 120, interval_s=0.05)
+        return wait_until(ended, subject, 120, interval_s=0.2)
 
     def describe(self) -> dict[str, Any]:
         """Return the stack's description."""
@@ -188,6 +197,33 @@ class PackagedStack:
             if event["ResourceStatus"] in {"CREATE_FAILED", "UPDATE_FAILED"}
             and event["ResourceType"] not in _NESTED
         }
+
+
+def _keep_needed(template: dict[str, Any], name: str) -> None:
+    """Remove the resources that one resource doesn't need, directly or not, and their outputs."""
+    resources = template["Resources"]
+    needed, next_names = set[str](), {name}
+    while next_names:
+        needed |= next_names
+        next_names = {other for it in next_names for other in _names_in(resources[it])}
+        next_names = (next_names & resources.keys()) - needed
+    removed = resources.keys() - needed
+    for other in removed:
+        del resources[other]
+    outputs = template.get("Outputs", {})
+    for output in [it for it, value in outputs.items() if removed & _names_in(value)]:
+        del outputs[output]
+
+
+def _names_in(value: object) -> set[str]:
+    """Return every name that could be a resource's: a string, or the part of one before a dot."""
+    if isinstance(value, dict):
+        return {name for it in value.values() for name in _names_in(it)}
+    if isinstance(value, list):
+        return {name for it in value for name in _names_in(it)}
+    if not isinstance(value, str):
+        return set()
+    return {value.partition(".")[0]} | set(re.findall(r"\$\{(\w+)", value))
 
 
 def _add_failure(resources: dict[str, Any]) -> None:

@@ -35,6 +35,31 @@ REASONS: Final = {
 #: The owner of a resource whose stack the caller may not read.
 UNKNOWN_OWNER: Final = "a stack that the caller may not read"
 ACCESS_DENIED: Final = {"AccessDenied", "AccessDeniedException", "403"}
+#: Each status of a stack but DELETE_COMPLETE (AWS CloudFormation API Reference, "StackSummary").
+EXISTING_STATUSES: Final = (
+    "CREATE_IN_PROGRESS",
+    "CREATE_FAILED",
+    "CREATE_COMPLETE",
+    "ROLLBACK_IN_PROGRESS",
+    "ROLLBACK_FAILED",
+    "ROLLBACK_COMPLETE",
+    "DELETE_IN_PROGRESS",
+    "DELETE_FAILED",
+    "UPDATE_IN_PROGRESS",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_COMPLETE",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "UPDATE_ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "REVIEW_IN_PROGRESS",
+    "IMPORT_IN_PROGRESS",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_IN_PROGRESS",
+    "IMPORT_ROLLBACK_FAILED",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
 #: Lambda's error for a function whose replicas CloudFront hasn't removed yet (Amazon CloudFront
 #: Developer Guide, "Delete Lambda@Edge functions and replicas").
 _REPLICATED: Final = "replicated function"
@@ -104,7 +129,10 @@ class Stacks:
         )
         # DescribeStacks without a name needs a grant on all stacks ("This requires ListStacks and
         # DescribeStacks permissions"), and shows their parameters. A list has summaries only.
-        pages = self._client.get_paginator("list_stacks").paginate()
+        # It has deleted stacks, too: each failed deployment of the last 90 days leaves some.
+        pages = self._client.get_paginator("list_stacks").paginate(
+            StackStatusFilter=EXISTING_STATUSES
+        )
         names = {str(it["StackName"]) for page in pages for it in page["StackSummaries"]}
         return sorted(it for it in names if nested.fullmatch(it) and self.status(it))
 

@@ -5,8 +5,9 @@ resource is rejected as unsupported.
 Seen in: ministack 1.5.33, cloudformation/provisioners.py, _cfn_nested_stack_deploy.
 Delete when: a nested template is transformed with the values of its parameters.
 
-The patch also keeps parsed templates: a repeated deployment, a rollback and an update parse the
-same templates again, and the parser in Python takes 0.1 s for one of 400 lines.
+The patch also keeps parsed templates and the documents that they include: a repeated deployment, a
+rollback and an update parse the same ones again, and the parser in Python takes 0.1 s for one of
+400 lines.
 """
 
 import copy
@@ -28,7 +29,9 @@ _nested: ContextVar[tuple[str, dict[str, Any]] | None] = ContextVar("nested_stac
 
 def install(_settings: Settings, _control: ControlApi, _application: Any) -> None:
     """Transform only the templates that the deployment of a nested stack parses."""
-    engine = Symbols(f"{_CLOUDFORMATION}.engine", "_parse_template", "_apply_transforms")
+    engine = Symbols(
+        f"{_CLOUDFORMATION}.engine", "_parse_template", "_parse_snippet", "_apply_transforms"
+    )
     # These modules imported the original, and must keep it.
     Symbols(f"{_CLOUDFORMATION}.handlers", "_parse_template")
     Symbols(f"{_CLOUDFORMATION}.changesets", "_parse_template")
@@ -71,6 +74,7 @@ def install(_settings: Settings, _control: ControlApi, _application: Any) -> Non
 
         return nested_stack_deploy
 
+    engine.wrap("_parse_snippet", keep_templates)
     engine.wrap("_parse_template", keep_templates)
     engine.wrap("_parse_template", and_transform)
     provisioners.wrap("_cfn_nested_stack_deploy", announced)

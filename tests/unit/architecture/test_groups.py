@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.groups import GROUPS, INDEPENDENT, find_group, position
+from tests.support.groups import GROUPS, INDEPENDENT, ends_group, find_group, position
 from tests.support.paths import ROOT
 
 
@@ -35,6 +35,21 @@ def test_tests_without_a_group_run_last() -> None:
     first = [beginnings[0] for beginnings in GROUPS.values()]
     assert [position(test_id) for test_id in first] == list(range(len(GROUPS)))
     assert position("tools/tests/test_cli.py::test_help") == len(GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("test_id", "next_id", "ends"),
+    [
+        ("tests/system/test_why.py::test_a", "tests/system/test_journey.py::test_b", False),
+        ("tests/system/test_why.py::test_a", "tests/system/test_regions.py::test_b", True),
+        ("tests/system/test_why.py::test_a", "tools/tests/test_cli.py::test_help", True),
+        ("tools/tests/test_cli.py::test_help", "tools/tests/test_logs.py::test_b", False),
+    ],
+)
+def test_systems_end_after_the_last_test_of_their_group(
+    test_id: str, next_id: str, ends: bool
+) -> None:
+    assert ends_group(test_id, next_id) == ends
 
 
 @pytest.mark.parametrize(

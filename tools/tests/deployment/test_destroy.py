@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import boto3
 import pytest
+from botocore.model import StringShape
 
 from aws_emulator.endpoint import Endpoint
 from aws_emulator.errors import CommandError
@@ -19,7 +21,7 @@ from tools.deployment.environments import Environment
 from tools.deployment.recovery import recover
 from tools.deployment.reminders import delete_schedules, schedules_of
 from tools.deployment.retained_resources import Clients
-from tools.deployment.stacks import REASONS, KeptResource, Stacks
+from tools.deployment.stacks import EXISTING_STATUSES, REASONS, KeptResource, Stacks
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +117,14 @@ def test_destroy_continues_after_an_interruption(stacks: Stacks, endpoint: Endpo
     assert stacks.existing(STACK, ["Kept"]) == []
     assert not any(stacks.status(it) for it in tree)
     assert "gone-kept-data" in names(endpoint)
+
+
+def test_deleted_stacks_are_not_listed() -> None:
+    """CloudFormation lists them for 90 days."""
+    client = boto3.client("cloudformation", region_name="us-east-1")
+    shape = client.meta.service_model.shape_for("StackStatus")
+    assert isinstance(shape, StringShape)
+    assert {*EXISTING_STATUSES, "DELETE_COMPLETE"} == set(shape.enum)
 
 
 def test_recovery_deletes_nested_stack_that_sam_delete_kept(

@@ -108,7 +108,8 @@ class NoStacks:
         assert name == "list_stacks"
         return self
 
-    def paginate(self) -> list[dict[str, Any]]:
+    def paginate(self, StackStatusFilter: tuple[str, ...]) -> list[dict[str, Any]]:  # noqa: N803
+        assert "DELETE_COMPLETE" not in StackStatusFilter
         return [{"StackSummaries": []}]
 
 
