@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.waiting import wait_until
-from tests.system.draining import wait_until_drained
+from tests.system.draining import progress_shown, wait_until_drained
 from tests.system.lake_rows import lake_rows
 from tools.dev import system
 
@@ -40,12 +40,13 @@ def stored(
     running: system.System, where: str, count: int, lake: str | None = None
 ) -> list[dict[str, Any]]:
     """Wait until the lake has `count` rows and all sent records; return all matching rows."""
-    wait_until(
-        lambda: len(rows(running, where, lake)) >= count,
-        f"{count} rows where {where}",
-        STORED_WITHIN_S,
-        interval_s=0.5,
-    )
+    with progress_shown(running):
+        wait_until(
+            lambda: len(rows(running, where, lake)) >= count,
+            f"{count} rows where {where}",
+            STORED_WITHIN_S,
+            interval_s=0.5,
+        )
     # Unexpected further rows would come from records that are in the stream now.
     wait_until_drained(running, lake_region(lake))
     return rows(running, where, lake)

@@ -85,7 +85,9 @@ def rotate_key(running: System) -> list[str]:
     rotation = replace(rotate.local_rotation(running.directory), say=lines.append)
     with Requests(running) as requests:
         rotation.run()
-    assert set(requests.answers) == {404}, requests.answers
+    # CloudFront answers 504 when a busy machine leaves the API no time. A refusal would be 403.
+    assert 404 in requests.answers
+    assert set(requests.answers) <= {404, 504}, requests.answers
     return lines
 
 

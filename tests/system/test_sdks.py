@@ -37,7 +37,7 @@ def test_sdk_events_are_stored_exactly_once(
         variant.send(senders.Task(recorder.url, meridian.deployed.write_key, visitor, EVENTS))
     assert {it.status for it in recorder.exchanges} == {200}
     assert not any(it.rejected for it in recorder.exchanges)
-    assert recorder.resent_after_final_response() == []
+    assert recorder.resent == []
     requests = {", ".join(filter(None, (it.path, it.encoding))) for it in recorder.exchanges}
     assert requests == {variant.requests}
     rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS)
@@ -58,7 +58,7 @@ def test_sdk_sends_its_largest_events_and_batches(
             senders.Task(recorder.url, key, visitor, EVENTS, text_bytes=LARGEST_BYTES)
         )
     assert {it.status for it in recorder.exchanges} == {200}
-    assert recorder.resent_after_final_response() == []
+    assert recorder.resent == []
     assert len(recorder.accepted()) == EVENTS
     rows = stored(meridian, f"anonymous_id = '{visitor}'", EVENTS)
     assert [row["verdict"] for row in rows] == ["good"] * EVENTS
@@ -77,7 +77,7 @@ def test_event_over_the_limit_is_rejected_once_or_not_sent(
     assert {it.status for it in recorder.exchanges} == ({200} if is_sent else set())
     assert len(rejected) == (5 if is_sent else 0)
     assert recorder.accepted() == {}
-    assert recorder.resent_after_final_response() == []
+    assert recorder.resent == []
 
 
 @pytest.mark.parametrize("platform", [ANDROID, IOS])
@@ -104,4 +104,4 @@ def test_sdk_with_unknown_write_key_does_not_retry(
     with recording(meridian.url) as recorder:
         sdks[name](senders.Task(recorder.url, "wk_unknown", str(uuid.uuid4()), 3))
     assert {it.status for it in recorder.exchanges} == {401}
-    assert recorder.resent_after_final_response() == []
+    assert recorder.resent == []

@@ -5,6 +5,8 @@ It forwards all requests and records the events and the response of each POST.
 
 import gzip
 import json
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +23,8 @@ _NOT_FORWARDED: Final = frozenset(
 class Exchange(NamedTuple):
     """A request with events and its response. `rejected`: indices of the rejected events.
 
-    `encoding` is `gzip` or empty.
+    `encoding` is `gzip` or empty. `result` is the response's X-Cache. `delivered`: the SDK still
+    waited for the response.
     """
 
     visitors: tuple[str, ...]
@@ -31,6 +34,8 @@ class Exchange(NamedTuple):
     rejected: tuple[int, ...]
     path: str = ""
     encoding: str = ""
+    result: str = ""
+    delivered: bool = True
 
 
 class Recorder(ThreadingHTTPServer):
@@ -43,6 +48,10 @@ class Recorder(ThreadingHTTPServer):
         self.edge = edge.partition("//")[2]
         self.url = f"http://localhost:{self.server_address[1]}"
         self.exchanges: list[Exchange] = []
+        #: The events that an SDK sent again although it had received a final response.
+        self.resent: list[str] = []
+        self._final: set[str] = set()
+        self._lock = threading.Lock()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore SDKs that close the connection; the base class prints a traceback."""
@@ -59,15 +68,22 @@ class Recorder(ThreadingHTTPServer):
             if number not in it.rejected
         }
 
-    def resent_after_final_response(self) -> list[str]:
-        """Return the ids of events that an SDK sent again after a final response."""
-        final: set[str] = set()
-        resent = []
-        for entry in self.exchanges:
-            resent += [message_id for message_id in entry.message_ids if message_id in final]
-            if entry.status != 429 and entry.status < 500:
-                final.update(entry.message_ids)
-        return resent
+    def note_request(self, body: bytes) -> None:
+        """Note the events of a request at its arrival.
+
+        An SDK that has waited for its time limit sends the events again while the first request is
+        still being processed, so only responses before this moment count.
+        """
+        _, message_ids = _identifiers(_events(body))
+        with self._lock:
+            self.resent += [it for it in message_ids if it in self._final]
+
+    def note_response(self, exchange: Exchange) -> None:
+        """Note an exchange before its response is sent."""
+        with self._lock:
+            self.exchanges.append(exchange)
+            if exchange.delivered and exchange.status != 429 and exchange.status < 500:
+                self._final.update(exchange.message_ids)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -76,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.command == "POST":
+            self.server.note_request(body)
         edge = HTTPConnection(self.server.edge, timeout=60)
         headers = {
             name: text for name, text in self.headers.items() if name.lower() not in _NOT_FORWARDED
@@ -85,9 +103,12 @@ class _Handler(BaseHTTPRequestHandler):
         content = response.read()
         edge.close()
         if self.command == "POST":
-            self.server.exchanges.append(
-                _exchange(
-                    self.path, body, response.status, response.getheader("Retry-After"), content
+            exchange = _exchange(
+                self.path, body, response.status, response.getheader("Retry-After"), content
+            )
+            self.server.note_response(
+                exchange._replace(
+                    result=response.getheader("X-Cache", ""), delivered=_is_open(self.connection)
                 )
             )
         self.send_response(response.status)
@@ -104,16 +125,32 @@ class _Handler(BaseHTTPRequestHandler):
         """Don't print a line per request."""
 
 
+def _is_open(connection: socket.socket) -> bool:
+    """Return whether the client has not closed its connection."""
+    readable, _, _ = select.select([connection], [], [], 0)
+    try:
+        return not readable or connection.recv(1, socket.MSG_PEEK) != b""
+    except ConnectionError:
+        return False
+
+
+def _events(body: bytes) -> list[Any]:
+    sent = json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
+    return list(sent.get("batch", [sent]))
+
+
+def _identifiers(events: list[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the visitors and the message IDs of events."""
+    visitors = tuple(event.get("anonymousId", "") for event in events)
+    return visitors, tuple(event["messageId"] for event in events)
+
+
 def _exchange(
     path: str, body: bytes, status: int, retry_after: str | None, content: bytes
 ) -> Exchange:
-    text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
-    sent = json.loads(text)
-    events = sent.get("batch", [sent])
     rejected = json.loads(content).get("rejected", []) if status == 200 else []
     return Exchange(
-        tuple(event.get("anonymousId", "") for event in events),
-        tuple(event["messageId"] for event in events),
+        *_identifiers(_events(body)),
         status,
         retry_after,
         tuple(it["index"] for it in rejected),
