@@ -20,6 +20,7 @@ POLL_INTERVAL_S: Final = 1.0
 #: Consecutive connection failures (about 4 seconds) that end the process.
 _MAX_FAILED_POLLS: Final = 3
 _POLL_TIMEOUT_S: Final = 20.0
+_API: Final = "/2020-05-31"
 
 
 class DistributionWatcher:
@@ -43,16 +44,25 @@ class DistributionWatcher:
     async def deploy(self) -> None:
         """Read the distribution and start to serve it.
 
-        Keeps serving the same distribution ID after the first call.
+        Keeps serving the same distribution ID after the first call. Each ETag is polled before the
+        resource is read, so a change during the read has another ETag at the next poll.
 
         Raises:
             CommandError: The distribution can't be read or isn't supported.
             UnavailableError: A control plane fails or isn't reachable.
         """
         distribution_id = await asyncio.to_thread(self._deployed.find, self._id)
-        distribution = await asyncio.to_thread(self._deployed.load, distribution_id)
+        if distribution_id != self._id:
+            self._seen = {}
+        paths = list(self._seen) or [_configuration_path(distribution_id)]
+        while True:
+            polled = {path: await self._poll(path) for path in paths}
+            distribution = await asyncio.to_thread(self._deployed.load, distribution_id)
+            paths = _paths(distribution)
+            if polled.keys() >= set(paths):
+                break
         self._id = distribution_id
-        self._seen = {path: await self._poll(path) for path in _paths(distribution)}
+        self._seen = {path: polled[path] for path in paths}
         self._edge.deploy(distribution)
         for warning in _warnings(distribution):
             print(f"cloudfront: {warning}", file=sys.stderr, flush=True)
@@ -130,12 +140,15 @@ class DistributionWatcher:
         return first(response.headers, "etag") or hashlib.sha256(body).hexdigest()
 
 
+def _configuration_path(distribution_id: str) -> str:
+    return f"{_API}/distribution/{distribution_id}/config"
+
+
 def _paths(distribution: Distribution) -> list[str]:
     """Return what to poll: configuration, invalidations, custom policies, key groups, web ACL."""
-    api = "/2020-05-31"
-    paths = [f"{api}/distribution/{distribution.id}/config"]
+    paths = [_configuration_path(distribution.id)]
     # "Invalidate files": the emulator invalidates the whole cache, whatever paths are listed.
-    paths.append(f"{api}/distribution/{distribution.id}/invalidation")
+    paths.append(f"{_API}/distribution/{distribution.id}/invalidation")
     for behavior in distribution.behaviors:
         policies = (
             ("cache-policy", behavior.cache_policy, managed_policies.CACHE_POLICIES),
@@ -151,11 +164,11 @@ def _paths(distribution: Distribution) -> list[str]:
             ),
         )
         paths += [
-            f"{api}/{kind}/{policy.id}/config"
+            f"{_API}/{kind}/{policy.id}/config"
             for kind, policy, managed in policies
             if policy is not None and policy.id and policy.id not in managed
         ]
-        paths += [f"{api}/key-group/{group}/config" for group in behavior.key_groups]
+        paths += [f"{_API}/key-group/{group}/config" for group in behavior.key_groups]
     if distribution.web_acl is not None:
         paths.append(distribution.web_acl.arn)
     return list(dict.fromkeys(paths))

@@ -1,6 +1,7 @@
 """Tests of the distribution watcher, with the CloudFront API in memory."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,8 +73,13 @@ def watch(
     return edge
 
 
-#: A deployment polls the configuration, the invalidations and one cache policy.
-DEPLOYMENT = ["1"] * 3
+#: The first deployment polls the configuration, and after a first read it polls what it found: the
+#: configuration, the invalidations and one cache policy.
+DEPLOYMENT = ["1"] * 4
+#: The reads of the first deployment.
+READS = 2
+#: The poll that shows a change, and the polls before the next read.
+CHANGED = ["2"] * 4
 #: Refused connections, which end the watcher.
 GONE = ConnectError("refused")
 
@@ -113,7 +119,7 @@ def test_control_plane_that_closes_connections_does_not_stop_distribution(
 
 
 class ReaderWithErrors(FakeReader):
-    """Reads the distribution once, then raises the errors; the last one at each further read."""
+    """Reads the distribution for its deployment, then raises the errors, the last one for ever."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -121,7 +127,7 @@ class ReaderWithErrors(FakeReader):
 
     def load(self, distribution_id: str) -> Distribution:
         self.reads += 1
-        if self.reads > 1:
+        if self.reads > READS:
             raise self.errors.pop(0) if len(self.errors) > 1 else self.errors[0]
         return super().load(distribution_id)
 
@@ -130,12 +136,47 @@ def test_outage_during_a_change_keeps_the_previous_distribution(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reader = ReaderWithErrors(UnavailableError("503"))
-    pool = FakePool(*DEPLOYMENT, "2", GONE)
+    pool = FakePool(*DEPLOYMENT, *CHANGED, GONE)
     assert watch(pool, monkeypatch, reader).distribution == distribution()
-    assert reader.reads == 2
+    assert reader.reads == READS + 1
 
 
 def test_refused_distribution_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = ReaderWithErrors(CommandError("not supported"), GONE)
-    pool = FakePool(*DEPLOYMENT, "2", GONE)
+    pool = FakePool(*DEPLOYMENT, *CHANGED, GONE)
     assert watch(pool, monkeypatch, reader).distribution is None
+
+
+class ChangingApi(FakeReader):
+    """A distribution that is updated right after the watcher has read it for the nth time."""
+
+    def __init__(self, *changed_after: int) -> None:
+        self._changed_after = changed_after
+        self._reads = 0
+        self.version = 0
+        self.polls_left = 40
+
+    def load(self, _distribution_id: str) -> Distribution:
+        deployed = replace(distribution(), notes=(str(self.version),))
+        self._reads += 1
+        self.version += self._reads in self._changed_after
+        return deployed
+
+    async def send(self, *_: Any, **__: Any) -> FakeApiResponse:
+        self.polls_left -= 1
+        if self.polls_left < 0:
+            raise GONE
+        return FakeApiResponse(str(self.version))
+
+
+@pytest.mark.parametrize("changed_after", [(1,), (2,), (2, 3), (1, 2, 3, 4)])
+def test_change_during_a_read_is_served(
+    monkeypatch: pytest.MonkeyPatch, changed_after: tuple[int, ...]
+) -> None:
+    """On a busy machine, a distribution is updated again while its previous update is read."""
+    api = ChangingApi(*changed_after)
+    pool: Any = api
+    served = watch(pool, monkeypatch, api).distribution
+    assert served is not None
+    assert served.notes == (str(api.version),)
+    assert api.version > 0
