@@ -67,6 +67,10 @@ class SupervisedProcess:
         return ""
 
 
+#: A busy machine starts programs slowly. A program that ends is noticed at once.
+READY_S: Final = 180.0
+
+
 @dataclass
 class ProcessSupervisor:
     """The processes of one run, in the order in which they were started. See `supervise`."""
@@ -82,7 +86,7 @@ class ProcessSupervisor:
         command: Sequence[str],
         environment: Mapping[str, str],
         ready: Callable[[], bool],
-        timeout_s: float = 60.0,
+        timeout_s: float = READY_S,
     ) -> SupervisedProcess:
         """Start a program and wait until `ready` returns True.
 

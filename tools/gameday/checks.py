@@ -58,12 +58,14 @@ class Limits:
     """The longest times in seconds.
 
     For an answer, until CloudFront has left a lost Region, and until each function knows the new
-    home of the bookings.
+    home of the bookings. `may_time_out`: on a busy machine, the API may refuse any request with
+    `timed_out`.
     """
 
     answer_s: float = 15.0
     names_s: float = 15.0
     home_s: float = 5.0
+    may_time_out: bool = False
 
 
 def check(name: str, wrong: Iterable[str], missing_in: str = "") -> Check:
@@ -180,6 +182,8 @@ def check_answers(
     for scene in scenes:
         for answer in of_scene(scene, answers):
             if answer.is_served:
+                continue
+            if limits.may_time_out and answer.is_honest and answer.code == "timed_out":
                 continue
             if not _is_excused(scene.act, answer) or answer.began > scene.ended:
                 surprising.append(_text(scene.act, answer))

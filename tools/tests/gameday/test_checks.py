@@ -111,16 +111,21 @@ def test_missing_advisor_and_preferences_are_found() -> None:
 
 
 LATE: Final = {"began": 26.0, "ended": 26.5}
+SHORT: Final = Limits(15, 15)
 HONEST: Final = {"status": 503, "code": "unavailable", "has_retry_after": True}
 
 
 def failed_of(
-    act: Act, operation: str = "profile", continent: str = "Asia", **fields: Any
+    act: Act,
+    operation: str = "profile",
+    continent: str = "Asia",
+    limits: Limits = SHORT,
+    **fields: Any,
 ) -> list[str]:
     """Return the failed checks of an act with one answer 12 seconds after its beginning."""
     shown: dict[str, Any] = {"began": 12.0, "ended": 12.5, **HONEST, **fields}
     answer = Answer(operation=operation, continent=continent, **shown)
-    return failed(check_answers([Scene(act, 0, 10, 40, 50)], [answer], Limits(15, 15)))
+    return failed(check_answers([Scene(act, 0, 10, 40, 50)], [answer], limits))
 
 
 @pytest.mark.parametrize(
@@ -165,6 +170,18 @@ def test_refusal_that_the_loss_does_not_explain_is_found() -> None:
     assert failed_of(TABLES_LOST, "events") == unexplained
     assert failed_of(replication_act()) == unexplained
     assert failed_of(region_act("us-east-1", "refused")) == unexplained
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_found"),
+    [({}, False), ({"code": "unavailable"}, True), ({"has_retry_after": False}, True)],
+)
+def test_busy_machine_may_refuse_with_a_time_out(fields: dict[str, Any], is_found: bool) -> None:
+    answer = {"code": "timed_out", **fields}
+    limits = Limits(may_time_out=True)
+    names = failed_of(MUMBAI_LOST, "staff", "Europe", limits, **answer)
+    assert names == (["refusals that no loss explains"] if is_found else [])
+    assert failed_of(MUMBAI_LOST, "staff", "Europe", **answer) == ["refusals that no loss explains"]
 
 
 def test_cloudfront_may_refuse_until_the_names_have_left() -> None:
