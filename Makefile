@@ -51,7 +51,7 @@ help: ## List the targets and their options
 	@echo "  logs       FUNCTION=<logical ID or function name>  TRACE=<request ID>  FOLLOW=0 (end after the existing lines)"
 	@echo "  chaos      SEED=<number> (repeat a run)  PORT=  EMULATOR_PORT="
 	@echo "  gameday    SEED=<number> (repeat a day)  PORT=  EMULATOR_PORT="
-	@echo "  redrive, reconcile, verify, compact, table, reprocess, migrate"
+	@echo "  redrive, reconcile, verify, compact, table, migrate"
 	@echo "             STAGE=<stage>  REGION=<Region> (a stack on AWS; default: the system of 'make up')"
 	@echo "  revoke     USER=<email address or sub>  SESSION=<origin_jti>  EVERYONE=1 (one of them)"
 	@echo "             STAGE=<stage> (a stage on AWS; default: the system of 'make up')"
@@ -75,7 +75,8 @@ help: ## List the targets and their options
 	@echo "  reconcile  FROM=<date> (read every object from this date on; default: only new objects)"
 	@echo "  compact    NOW=1 (include the current hour)  FROM=<date> (first date; default: 8 days ago)"
 	@echo "  table      FROM=<date> (first date; default: 8 days ago)"
-	@echo "  reprocess  DAY=<date>  CONFIRM=1 (delete the rows of before)  UNDO=1 (let them be valid again)"
+	@echo "  reprocess  DAY=<date>  CONFIRM=1 (delete the rows of before)  UNDO=1 (let them be valid again)  REPORT=<file>"
+	@echo "             PLACE=<stage> (on AWS; default: the system of 'make up')  REGION=<Region> (default: all)"
 	@echo "  prove      SEED=<number>"
 	@echo "  capacity   EVENTS=<number a month, default 100M>  PER_REQUEST=<number, default 10>  REGIONS=<home,Region,...>"
 	@echo "  prose      LIST=1 (print each match)"
@@ -177,7 +178,7 @@ table: setup ## Publish the lake's event objects in the Iceberg table
 	@$(PY) -m tools.operations table $(if $(FROM),--from $(FROM))
 
 reprocess: setup ## Make the rows of a day again from the stored events, by the current code (DAY=)
-	@$(PY) -m tools.operations reprocess $(DAY) $(if $(CONFIRM),--confirm) $(if $(UNDO),--undo)
+	@$(PY) -m tools.operations.reprocess
 
 migrate: setup ## After an upgrade from names with sequence numbers: let the writer start its numbered logs
 	@$(PY) -m tools.operations migrate

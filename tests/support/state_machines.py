@@ -26,6 +26,7 @@ MACHINES: Final[dict[str, tuple[Path, str]]] = {
     "import": (STACKS / "accounts-import.yaml", "ImportMachine"),
     "prove": (STACKS / "accounts-starts.yaml", "ProveMachine"),
     "recover": (STACKS / "accounts-starts.yaml", "RecoverMachine"),
+    "reprocess": (STACKS / "stream-reprocessing.yaml", "ReprocessMachine"),
     "sweep": (STACKS / "accounts-creation.yaml", "SweepMachine"),
 }
 SUBSTITUTION: Final = re.compile(r"\$\{([A-Za-z]+)\}")

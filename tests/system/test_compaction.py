@@ -3,12 +3,14 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.table import Table
 
 from tests.system.test_journey import event, post, stored
 from tests.unit.lake.tables import create_tables
@@ -51,10 +53,10 @@ def send(running: system.System) -> None:
     assert stored(running, f"message_id = '{sent['messageId']}'", 1)
 
 
-def iceberg_rows(running: system.System) -> list[tuple[object, ...]]:
-    """Return the rows that PyIceberg finds in the table, by Glue and S3 of the running system."""
+def iceberg(running: system.System) -> Table:
+    """Return the table as PyIceberg loads it by Glue and S3 of the running system."""
     keys = running.target.environment()
-    table = GlueCatalog(
+    return GlueCatalog(
         "reader",
         client=client("glue", running.target),
         **{
@@ -64,7 +66,18 @@ def iceberg_rows(running: system.System) -> list[tuple[object, ...]]:
             "s3.secret-access-key": keys["AWS_SECRET_ACCESS_KEY"],
         },
     ).load_table(f"meridian_{running.target.stage}.events_iceberg")
-    return [tuple(row.values()) for row in table.scan(selected_fields=ROW).to_arrow().to_pylist()]
+
+
+def iceberg_table(running: system.System, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the rows that PyIceberg finds in the table."""
+    table = iceberg(running)
+    rows: list[dict[str, Any]] = table.scan(selected_fields=columns).to_arrow().to_pylist()
+    return rows
+
+
+def iceberg_rows(running: system.System) -> list[tuple[object, ...]]:
+    """Return the identities of the table's rows."""
+    return [tuple(row.values()) for row in iceberg_table(running, ROW)]
 
 
 def assert_table_has_each_row_once(running: system.System) -> None:
@@ -135,57 +148,3 @@ def find_object(running: system.System, message_id: object) -> str:
         if message_id in ids.column(0).to_pylist():
             return key
     raise AssertionError(f"no object has {message_id}")
-
-
-def title(running: system.System, key: str, message_id: object) -> str | None:
-    """Return a message's title in an object."""
-    s3, bucket = client("s3", running.target), running.deployed.outputs["LakeBucket"]
-    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    rows = pq.read_table(pa.BufferReader(body)).to_pylist()
-    (value,) = [row["page_title"] for row in rows if row["message_id"] == message_id]
-    return None if value is None else str(value)
-
-
-def forget_titles(running: system.System, key: str) -> None:
-    """Let an object be as a version would have written it that didn't read titles."""
-    s3, bucket = client("s3", running.target), running.deployed.outputs["LakeBucket"]
-    stored_object = s3.get_object(Bucket=bucket, Key=key)
-    table = pq.read_table(pa.BufferReader(stored_object["Body"].read()))
-    number = table.schema.get_field_index("page_title")
-    field = table.schema.field(number)
-    table = table.set_column(number, field, pa.nulls(len(table), field.type))
-    target = pa.BufferOutputStream()
-    pq.write_table(table, target)
-    s3.put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=target.getvalue().to_pybytes(),
-        Metadata=stored_object["Metadata"],
-    )
-
-
-def test_day_is_reprocessed_taken_back_and_confirmed(meridian: system.System) -> None:
-    sent = event("page", "reprocessed", properties={"path": "/again", "title": "A title"})
-    message_id = sent["messageId"]
-    assert post(meridian, "/v1/page", sent).status_code == 200
-    stored(meridian, f"message_id = '{message_id}'", 1)
-    key = find_object(meridian, message_id)
-    forget_titles(meridian, key)
-    assert title(meridian, key, message_id) is None
-    stack = operations.local_stack(meridian.target)
-    day = key.split("/")[1].removeprefix("date=")
-
-    def reprocess(*options: str) -> dict[str, object]:
-        run = operations.run(stack, "reprocess", [day, *options], capture=True)
-        assert run.returncode == 0, run.stdout + run.stderr
-        counts: dict[str, object] = json.loads(run.stdout.removeprefix("reprocessed"))
-        return counts
-
-    reprocess()
-    assert title(meridian, key, message_id) == "A title"
-    assert_table_has_each_row_once(meridian)
-    reprocess("--undo")
-    assert title(meridian, key, message_id) is None
-    assert reprocess()["old_versions"] != 0
-    assert reprocess("--confirm")["old_versions"] == 0
-    assert title(meridian, key, message_id) == "A title"

@@ -35,7 +35,6 @@ COMMANDS: Final = {
     "verify": [],
     "compact": [],
     "table": [],
-    "reprocess": [],
     "migrate": [],
 }
 _MODULES: Final = {
@@ -44,7 +43,6 @@ _MODULES: Final = {
     "verify": "stream_processor.repair.verify",
     "compact": "stream_processor.compaction.compact",
     "table": "stream_processor.table.publish",
-    "reprocess": "stream_processor.reprocessing.reprocess_day",
     "migrate": "stream_processor.repair.migrate",
     "why": "stream_processor.repair.trace_events",
     "erase": "stream_processor.erasure.erase",

@@ -85,8 +85,16 @@ class Compaction:
     def __init__(self, app: AppContext) -> None:
         self._bucket = app.lake
 
-    def run(self, since: datetime, before: datetime, has_time: Callable[[], bool]) -> Result:
+    def run(
+        self,
+        since: datetime,
+        before: datetime,
+        has_time: Callable[[], bool],
+        held: AbstractSet[date] = frozenset(),
+    ) -> Result:
         """Compact the hours from that of `since` to the last one that ended before `before`.
+
+        Hours of the days in `held` stay as they are: a reprocessing compacts them.
 
         Raises:
             StorageError: S3 failed.
@@ -94,8 +102,11 @@ class Compaction:
         """
         result = Result()
         compared: list[Source] = []
+        held_days = tuple(f"{lake_keys.EVENTS}/date={it}/" for it in held)
         last = before - timedelta(hours=1)
         for hour in lake_keys.hours(lake_keys.EVENTS, _milliseconds(since), _milliseconds(last)):
+            if hour.startswith(held_days):
+                continue
             objects = [it for it in self._bucket.objects(hour) if it.key.endswith(lake_keys.SUFFIX)]
             if not objects:
                 continue
@@ -225,11 +236,17 @@ def _milliseconds(at: datetime) -> int:
 
 
 def scheduled(
-    event: Mapping[str, Any], app: AppContext, has_time: Callable[[], bool]
+    event: Mapping[str, Any],
+    app: AppContext,
+    has_time: Callable[[], bool],
+    held: AbstractSet[date] = frozenset(),
 ) -> dict[str, Any]:
-    """Run for EventBridge Scheduler. A retry skips hours that are compacted already."""
+    """Run for EventBridge Scheduler, except on days that are held.
+
+    A retry skips hours that are compacted already.
+    """
     at = datetime.fromisoformat(event["scheduled_time"]) - SETTLED
-    result = Compaction(app).run(at - timedelta(days=DAYS), at, has_time)
+    result = Compaction(app).run(at - timedelta(days=DAYS), at, has_time, held)
     telemetry.count("FilesCompacted", result.compacted)
     telemetry.count("PartsLeftUncompacted", result.left)
     telemetry.count("CompactionBytesRead", result.bytes_read)

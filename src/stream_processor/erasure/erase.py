@@ -29,13 +29,13 @@ from stream_processor.compaction import compact, copies
 from stream_processor.erasure import on_stream, visitors
 from stream_processor.erasure import person as persons
 from stream_processor.erasure.person import Person
-from stream_processor.erasure.position import BEGIN, Position
 from stream_processor.errors import MissingObjectError, StreamProcessorError
 from stream_processor.repair import item_states
 from stream_processor.repair.redrive import FAILURES, FailedBatches
 from stream_processor.repair.stream_reader import StreamReader
 from stream_processor.storage import lake_keys, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.position import BEGIN, Position
 from stream_processor.storage.s3 import Bucket, Version
 from stream_processor.table.publish import EventsTable
 
@@ -219,7 +219,8 @@ class Eraser:
     def _publish(self, hours: AbstractSet[str]) -> None:
         """Let the Iceberg table, if there is one, have the hours' files as they are now."""
         if hours and self._table.exists():
-            self._table.publish([f"{it}/" for it in sorted(hours)], lambda: True)
+            folders = [f"{it}/" for it in sorted(hours)]
+            self._table.publish(folders, lambda: True, also_held=True)
 
     def _erase(
         self, bucket: Bucket, versions: Sequence[Version], person: Person, report: Report

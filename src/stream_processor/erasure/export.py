@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from stream_processor.erasure import person as persons
 from stream_processor.erasure.person import Person
-from stream_processor.erasure.position import BEGIN, Position
 from stream_processor.storage import lake_keys, parquet
+from stream_processor.storage.position import BEGIN, Position
 from stream_processor.storage.s3 import Bucket
 
 _STAGES: Final = (lake_keys.EVENTS, lake_keys.CHANGES)

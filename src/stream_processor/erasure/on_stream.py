@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from stream_processor.erasure import person as persons
 from stream_processor.erasure.person import Person
-from stream_processor.erasure.position import Position
 from stream_processor.ingest import invocation
 from stream_processor.ingest.records import StreamRecord
 from stream_processor.repair.redrive import parse_failure
@@ -16,6 +15,7 @@ from stream_processor.repair.stream_reader import StreamReader
 from stream_processor.rows.event_rows import EventRows
 from stream_processor.storage import lake_keys, parquet
 from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.position import Position
 
 
 def waiting(

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from stream_processor.erasure import person as persons
-from stream_processor.erasure.position import BEGIN, Position
 from stream_processor.storage import lake_keys, parquet
+from stream_processor.storage.position import BEGIN, Position
 from stream_processor.storage.s3 import Bucket
 
 #: Reading all events for the ids, and then again for others who came with them.

@@ -27,9 +27,9 @@ from stream_processor import settings
 from stream_processor.erasure import export, visitors
 from stream_processor.erasure.erase import Eraser, Report
 from stream_processor.erasure.person import Person
-from stream_processor.erasure.position import BEGIN, Position
 from stream_processor.erasure.visitors import Visitors
 from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.position import BEGIN, Position
 
 #: A slice begins no further key after this time. The rest of the function's time is for the files
 #: of the hours that it changed.

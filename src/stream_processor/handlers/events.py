@@ -37,7 +37,8 @@ def _hourly(event: Mapping[str, Any], app: AppContext, has_time: HasTime) -> dic
     from stream_processor.repair.overdue import is_overdue
     from stream_processor.table import publish
 
-    result = compact.scheduled(event, app, has_time)
+    held = publish.EventsTable.of(app).held()
+    result = compact.scheduled(event, app, has_time, held)
     scheduled_at = datetime.fromisoformat(event["scheduled_time"])
     newest_entries.count(app, scheduled_at)
     overdue = is_overdue(app.lake, scheduled_at)

@@ -5,7 +5,8 @@ value of a row: an erasure needs to change no metadata.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from pyiceberg.conversions import to_bytes
@@ -26,6 +27,8 @@ from stream_processor.table.file_io import key_of, location_of
 
 #: The end of a file, in which its footer is, unless it has hundreds of row groups.
 _FOOTER_BYTES: Final = 64 * 1024
+#: Footers that are read at once: connections of an SDK's client ("max_pool_connections", botocore).
+_READERS: Final = 10
 _TIMES: Final = ("received_at", "timestamp")
 
 type Files = Mapping[str, ListedObject]
@@ -115,6 +118,21 @@ class Entries:
         if listed not in self._known:
             self._known[listed] = self._read(listed, columns)
         return self._known[listed]
+
+    def of_all(
+        self, files: Sequence[ListedObject], columns: Schema
+    ) -> Iterator[tuple[ListedObject, DataFile | None]]:
+        """Yield each file with its entry; the footers are read at once.
+
+        Raises:
+            StorageError: S3 failed.
+        """
+        if len(files) < _READERS:
+            yield from ((it, self.of(it, columns)) for it in files)
+            return
+        with ThreadPoolExecutor(_READERS) as readers:
+            entries = readers.map(lambda it: self.of(it, columns), files)
+            yield from zip(files, entries, strict=True)
 
     def _read(self, listed: ListedObject, columns: Schema) -> DataFile | None:
         try:

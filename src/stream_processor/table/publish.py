@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.manifest import DataFile, ManifestFile
-from pyiceberg.table import Table
+from pyiceberg.table import Table, Transaction
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 
@@ -35,7 +35,7 @@ from stream_processor.errors import StorageError, StreamProcessorError
 from stream_processor.storage import lake_keys, log_names
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.s3 import Bucket, ListedObject
-from stream_processor.table import entries
+from stream_processor.table import entries, held_days
 from stream_processor.table.catalog import MERGED_MANIFESTS, PREFIX, LakeCatalog
 from stream_processor.table.file_io import LakeFileIO, location_of
 
@@ -110,30 +110,86 @@ class EventsTable:
         with _errors():
             return self._catalog.find() is not None
 
+    def held(self) -> set[date]:
+        """Return the days that a reprocessing holds.
+
+        Raises:
+            StorageError: S3 or Glue failed.
+        """
+        with _errors():
+            table = self._catalog.find()
+            return set() if table is None else held_days.days_of(table.properties)
+
+    def hold(self, day: date) -> None:
+        """Let schedules leave the files of a day alone, until `release`.
+
+        Raises:
+            StorageError: S3 or Glue failed, or other commits came first each time. Run it again.
+        """
+        self._change(lambda it: it.set_properties({held_days.property_of(day): "true"}))
+
+    def release(self, day: date) -> None:
+        """Let the table follow the lake on a day again.
+
+        Raises:
+            StorageError: S3 or Glue failed, or other commits came first each time. Run it again.
+        """
+        self._change(lambda it: it.remove_properties(held_days.property_of(day)))
+
+    def _change(self, change: Callable[[Transaction], Any]) -> None:
+        """Commit a change of the table's properties."""
+
+        def commit(table: Table) -> None:
+            with table.transaction() as transaction:
+                change(transaction)
+
+        self._repeat(commit)
+
     def publish(
-        self, folders: Sequence[str], has_time: Callable[[], bool], first: date | None = None
+        self,
+        folders: Sequence[str],
+        has_time: Callable[[], bool],
+        first: date | None = None,
+        *,
+        also_held: bool = False,
     ) -> Published:
         """Let the table have the files of some hours: "date=…/hour=…/", in order.
 
-        It loses the files of dates before `first`.
+        It loses the files of dates before `first`. Days that are held stay as they are, unless
+        `also_held`.
 
         Raises:
             StorageError: S3 or Glue failed, or other commits came first each time. Run it again.
         """
         result = Published()
         oldest = "" if first is None else f"date={first}/"
-        folders = [it for it in folders if it >= oldest]
-        while result.attempts < _ATTEMPTS:
-            if result.attempts:
-                self._sleep(random.uniform(0, _WAIT_S * 2**result.attempts))  # noqa: S311
-            result.attempts += 1
+
+        def commit(table: Table) -> None:
+            days = set() if also_held else held_days.days_of(table.properties)
+            held = {f"date={it}" for it in days}
+            its_folders = [
+                it for it in folders if it >= oldest and it.partition("/")[0] not in held
+            ]
+            self._publish_once(table, its_folders, has_time, result, oldest)
+
+        result.attempts = self._repeat(commit)
+        return result
+
+    def _repeat(self, commit: Callable[[Table], None]) -> int:
+        """Commit on the table's newest version; return the number of attempts.
+
+        Raises:
+            StorageError: S3 or Glue failed, or other commits came first each time.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            if attempt > 1:
+                self._sleep(random.uniform(0, _WAIT_S * 2 ** (attempt - 1)))  # noqa: S311
             with _errors():
-                table = self._catalog.find_or_create()
                 try:
-                    self._publish_once(table, folders, has_time, result, oldest)
+                    commit(self._catalog.find_or_create())
                 except CommitFailedException:
                     continue
-            return result
+            return attempt
         raise StorageError(
             f"Can't commit to the table: other commits came first in {_ATTEMPTS} attempts. Run "
             "`make table`."
@@ -162,8 +218,8 @@ class EventsTable:
             done += 1
             known = by_hour.get(folder, {})
             same = {it.key for it in files if _has(known, it)}
-            for listed in files:
-                new = None if listed.key in same else self._entries.of(listed, table.schema())
+            others = [it for it in files if it.key not in same]
+            for listed, new in self._entries.of_all(others, table.schema()):
                 if new is not None:
                     add.append(new)
                     wanted.append(listed.key)
@@ -215,9 +271,12 @@ def _commit(
     """Commit one snapshot.
 
     Raises:
-        CommitFailedException: The table has another snapshot than `table`.
+        CommitFailedException: The table has another snapshot than `table`, or holds other days.
     """
     transaction = table.transaction()
+    days = held_days.days_of(table.properties)
+    held = held_days.AssertHeldDays(uuid=table.metadata.table_uuid, days=days)
+    transaction._apply((), (held,))  # noqa: SLF001 - pyiceberg has no public way
     with _Replacement(
         Operation.OVERWRITE, transaction, table.io, snapshot_properties=summary
     ) as change:

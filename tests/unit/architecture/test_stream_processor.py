@@ -21,7 +21,8 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "erasure": {"compaction", "table", "repair", "storage", "rows", "ingest"},
     # The schedules of the compaction and of the reconciliation invoke the handlers.
     "handlers": {
-        *("compaction", "erasure", "table", "repair", "commit", "storage", "rows", "ingest"),
+        *("compaction", "erasure", "reprocessing", "table", "repair", "commit", "storage"),
+        *("rows", "ingest"),
     },
 }
 TOP_MODULES: Final = {"settings", "errors"}

@@ -69,7 +69,7 @@ BEHIND: Final = {
     "prove": ("tests/unit/stream_processor/test_proof.py", "tests.unit.stream_processor.proof"),
     "region": ("tests/system/test_collector_regions.py", "tools.dev.region"),
     "requirements": ("tests/unit/build/test_requirements.py", "tools.setup.requirements"),
-    "reprocess": ("tests/system/test_compaction.py", "tools.operations"),
+    "reprocess": ("tests/system/test_reprocessing.py", "tools.operations"),
     "reference": ("tests/unit/school_api/test_reference.py", "tools.api_reference"),
     "screenshots": (
         "tests/system/portal/test_page_audit.py",

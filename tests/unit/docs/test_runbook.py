@@ -23,10 +23,10 @@ LOCAL_COMMAND = re.compile(
 #: Commands that act on the local system unless they have these variables, and the variables.
 VARIABLES = {
     **dict.fromkeys(
-        ("redrive", "reconcile", "verify", "compact", "table", "reprocess"),
+        ("redrive", "reconcile", "verify", "compact", "table"),
         ("STAGE=<", "REGION=<"),
     ),
-    **dict.fromkeys(("preflight", "deploy", "smoke", "leftovers"), ("PLACE=<",)),
+    **dict.fromkeys(("preflight", "deploy", "smoke", "leftovers", "reprocess"), ("PLACE=<",)),
 }
 OPERATOR_COMMAND = re.compile(rf"\bmake ({'|'.join(VARIABLES)})\b([^`\n]*)")
 #: A name of a resource; the stack's name also has the Region.

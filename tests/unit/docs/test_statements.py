@@ -29,6 +29,7 @@ NUMBERS: Final = {
     21: "twenty-one",
     23: "twenty-three",
     24: "twenty-four",
+    25: "twenty-five",
     22: "twenty-two",
 }
 #: A resource that a sentence locates in a stack: "The state machine is in `stacks/x.yaml`".

@@ -108,6 +108,14 @@ OTHERS: Final[dict[str, dict[str, str]]] = {
         "s3:DeleteObjectVersion": "DeleteObject with a version ID",
         "s3:GetObjectVersion": "GetObject with a version ID",
     },
+    "ReprocessingFunction": {
+        **dict.fromkeys(
+            ("glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"),
+            "pyiceberg commits to the Iceberg table",
+        ),
+        "s3:DeleteObjectVersion": "DeleteObject with a version ID",
+        "s3:GetObjectVersion": "GetObject with a version ID",
+    },
     "EdgeAuthFunction": {"logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors"},
     "EdgeIngestFunction": {
         "logs:CreateLogGroup": "Lambda@Edge, in each Region of the visitors",
@@ -128,6 +136,11 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
     "LakeErasureFunction": {
         "dynamodb:CreateTable": "a method of pyiceberg's catalog, not of DynamoDB's client",
         "dynamodb:Query": "only local tools read the live counters",
+        "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
+    },
+    "ReprocessingFunction": {
+        **dict.fromkeys(("dynamodb:GetItem", "dynamodb:PutItem"), "it changes the lake only"),
+        "dynamodb:CreateTable": "a method of pyiceberg's catalog, not of DynamoDB's client",
         "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
     },
     "ErasureFunction": {

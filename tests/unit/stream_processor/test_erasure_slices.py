@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from stream_processor.erasure.erase import Eraser, Report
 from stream_processor.erasure.person import Person
-from stream_processor.erasure.position import BEGIN
 from stream_processor.erasure.visitors import Visitors, find, find_slice
 from stream_processor.errors import StorageError
 from stream_processor.handlers import erasure
+from stream_processor.storage.position import BEGIN
 from tests.support.examples import at_most
 from tests.support.function_results import as_sent
 from tests.unit.stream_processor.test_erasure import NOW, OTHER, USER, Lake, visit

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stream_processor.erasure import export
 from stream_processor.erasure.person import Person
-from stream_processor.erasure.position import BEGIN, Position
 from stream_processor.handlers import erasure
+from stream_processor.storage.position import BEGIN, Position
 from tests.support.examples import at_most
 from tests.support.function_results import as_sent
 from tests.unit.stream_processor.test_erasure import OTHER, USER

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -12,17 +13,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stream_processor.compaction import compact
 from stream_processor.errors import StorageError
-from stream_processor.reprocessing import reprocess_day
-from stream_processor.reprocessing.reprocess_day import DayReprocessor, Result
+from stream_processor.handlers import reprocessing
+from stream_processor.reprocessing.reprocess_day import (
+    CONFIRM,
+    RUN,
+    UNDO,
+    DayReprocessor,
+    Result,
+)
 from stream_processor.rows.event_chunk import EventChunk
 from stream_processor.rows.event_rows import EventRows
 from stream_processor.rows.lake_schema import EVENTS
 from stream_processor.rows.remade_columns import remade
 from stream_processor.storage import parquet
-from stream_processor.storage.app_context import AppContext
+from stream_processor.storage.position import BEGIN, Position
+from stream_processor.table import publish
 from tests.strategies import stream_payloads
-from tests.support.examples import one_in
+from tests.support.examples import at_most, one_in
 from tests.unit.stream_processor.fakes import LAKE
 from tests.unit.stream_processor.sample_records import accepted, header, packed, rejected
 from tests.unit.stream_processor.test_erasure import ARRIVED, OTHER, SHARD, USER
@@ -139,12 +148,12 @@ def test_undo_brings_the_rows_of_before_back(lake: OldLake) -> None:
     before = lake.rows()
     lake.publish()
     lake.reprocess()
-    result = lake.reprocessor().undo()
+    result = lake.reprocessor().run(UNDO)
     assert result.written == 2
     assert result.complete
     assert lake.rows() == before
     assert lake.table_titles() == [None, None]
-    assert lake.reprocessor().undo().written == 0
+    assert lake.reprocessor().run(UNDO).written == 0
 
 
 def test_second_change_before_confirmation_keeps_the_first_rows(lake: OldLake) -> None:
@@ -154,17 +163,17 @@ def test_second_change_before_confirmation_keeps_the_first_rows(lake: OldLake) -
         patch.setattr(EventChunk, "_campaign_columns", lambda _: {})
         assert lake.reprocess().written == 1
     assert lake.reprocess().written == 1
-    lake.reprocessor().undo()
+    lake.reprocessor().run(UNDO)
     assert lake.rows() == before
 
 
 def test_confirmation_deletes_the_rows_of_before(lake: OldLake) -> None:
     lake.old(1)
     lake.reprocess()
-    assert lake.reprocessor().confirm().old_versions == 0
+    assert lake.reprocessor().run(CONFIRM).old_versions == 0
     after = lake.rows()
-    assert lake.reprocessor().undo().written == 0
-    assert lake.reprocessor().confirm().written == 0
+    assert lake.reprocessor().run(UNDO).written == 0
+    assert lake.reprocessor().run(CONFIRM).written == 0
     assert lake.rows() == after
 
 
@@ -235,7 +244,7 @@ def test_erased_person_does_not_come_back(lake: OldLake) -> None:
     lake.reprocess()
     assert lake.erase(USER).complete
     assert lake.names(USER) == []
-    lake.reprocessor().undo()
+    lake.reprocessor().run(UNDO)
     assert lake.names(USER) == []
     result = lake.reprocess()
     assert result.complete
@@ -326,9 +335,9 @@ class Run:
             case "run":
                 assert lake.reprocess().complete
             case "undo":
-                assert lake.reprocessor().undo().complete
+                assert lake.reprocessor().run(UNDO).complete
             case "confirm":
-                lake.reprocessor().confirm()
+                lake.reprocessor().run(CONFIRM)
             case "compact":
                 lake.compact()
             case "publish":
@@ -389,7 +398,7 @@ def test_each_row_is_there_once_with_the_new_columns_after_any_history(
     assert compacted == Counter(row["message_id"] for row in good)
     assert lake.verify()
     assert lake.erase(USER).complete
-    lake.reprocessor().undo()
+    lake.reprocessor().run(UNDO)
     assert lake.names(USER) == []
 
 
@@ -412,18 +421,105 @@ def test_run_beside_an_erasure_is_refused_and_repeated(lake: OldLake) -> None:
     assert lake.names(USER) == []
 
 
-def test_command_prints_counts_and_reports_an_unfinished_day(
-    lake: OldLake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+class Units:
+    """Time for a number of units of work."""
+
+    def __init__(self, units: int) -> None:
+        self._left = units
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left > 0
+
+
+def sliced(lake: OldLake, mode: str, units: int, between: Callable[[], object]) -> Result:
+    """Run in slices of some units, each by the handler's event, with something between them."""
+    event: dict[str, Any] = {"day": str(DAY), "mode": mode, "position": None, "counts": None}
+    while not event.get("done"):
+        answer = reprocessing.run(lake.aws.app(), event, Units(units))
+        event = json.loads(json.dumps(answer))
+        between()
+    assert event["complete"]
+    return Result.of(event["counts"])
+
+
+def day_of_three_hours() -> OldLake:
+    lake = OldLake()
+    for number, hour in enumerate((0, 0, 1, 2)):
+        lake.old(number, hour=hour)
+    lake.compact()
+    lake.publish()
+    return lake
+
+
+@settings(deadline=None, max_examples=at_most(4), suppress_health_check=[HealthCheck.too_slow])
+@given(units=st.integers(1, 9))
+def test_slices_of_any_size_do_the_same_as_one_run(units: int) -> None:
+    whole, parts = day_of_three_hours(), day_of_three_hours()
+    for mode in (RUN, UNDO, RUN, CONFIRM):
+        result = whole.reprocessor().run(mode)
+        assert sliced(parts, mode, units, lambda: None) == result
+        for prefix in ("events/", "compacted/", "compacted_rest/"):
+            assert parts.rows(prefix) == whole.rows(prefix)
+        assert Counter(parts.table_rows()) == Counter(whole.table_rows())
+    assert parts.table_titles() == [f"Title {number}" for number in range(4)]
+
+
+def test_schedules_beside_the_slices_show_no_part_of_the_day_in_the_table() -> None:
+    lake = day_of_three_hours()
+    new = {f"Title {number}" for number in range(4)}
+    seen: list[set[str | None]] = []
+
+    def hourly() -> None:
+        held = lake.table().held()
+        at = datetime.combine(DAY, time(), UTC) + timedelta(hours=9)
+        event = {"scheduled_time": at.isoformat()}
+        compact.scheduled(event, lake.aws.app(), lambda: True, held)
+        publish.scheduled(event, lake.aws.app(), lambda: True)
+        seen.append(set(lake.table_titles()))
+
+    sliced(lake, RUN, 1, hourly)
+    assert {None} in seen
+    assert seen[-1] == new
+    assert all(it in ({None}, new) for it in seen)
+    assert lake.table().held() == set()
+    assert Counter(lake.table_rows()) == Counter(lake.lake_rows())
+
+
+def test_hourly_publication_that_began_before_a_run_shows_no_part_of_the_day() -> None:
+    lake = day_of_three_hours()
+    real: Callable[..., Any] = lake.s3.list_objects_v2
+    stages: list[str] = []
+
+    def between(**query: Any) -> Any:
+        # The publication has read the table without the mark, and lists the day.
+        if not stages:
+            stages.append("write")
+            reprocessor, result, position = lake.reprocessor(), Result(str(DAY)), BEGIN
+            while position.stage != "write":
+                following = reprocessor.run_slice(RUN, position, lambda: False, result)
+                assert following is not None
+                position = following
+        return real(**query)
+
+    lake.s3.list_objects_v2 = between  # type: ignore[method-assign]
+    lake.publish()
+    assert stages
+    assert set(lake.table_titles()) == {None}
+    lake.reprocess()
+    assert set(lake.table_titles()) == {f"Title {number}" for number in range(4)}
+
+
+def test_interrupted_day_stays_held_until_the_next_run_ends(lake: OldLake) -> None:
     lake.old(1)
-    app = lake.aws.app()
-    monkeypatch.setattr(AppContext, "from_settings", lambda _: app)
-    monkeypatch.setattr("stream_processor.settings.parse", lambda _: None)
-    assert reprocess_day.main([str(DAY)]) == 0
-    assert '"changed": 1' in capsys.readouterr().out
-    assert reprocess_day.main([str(DAY), "--undo"]) == 0
-    assert '"written": 1' in capsys.readouterr().out
-    assert reprocess_day.main([str(DAY), "--confirm"]) == 0
-    monkeypatch.setattr(Result, "complete", False)
-    assert reprocess_day.main([str(DAY)]) == 1
-    assert "rows of before are missing" in capsys.readouterr().err
+    lake.old(2, hour=1)
+    lake.publish()
+    lake.reprocessor().run_slice(RUN, Position("write", ""), Units(1), Result(str(DAY), to_write=2))
+    lake.table().hold(DAY)
+    late = lake.old(3, hour=1)
+    lake.publish()
+    assert len(lake.table_titles()) == 2
+    assert lake.reprocess().complete
+    assert sorted(map(str, lake.table_titles())) == ["Title 1", "Title 2", "Title 3"]
+    lake.deliver(late)
+    assert lake.table().held() == set()
