@@ -2,14 +2,19 @@
 
 import io
 import json
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.support.waiting import wait_until
+from tests.system.test_compaction import copy_lake
 from tests.system.test_journey import event, post, stored
+from tests.unit.lake.test_marts import answers, rows_of
 from tools.dev import system
+from tools.lake_sql.tables import open_lake
 from tools.setup import spark
 from tools.stack import client, describe_stack
 
@@ -38,8 +43,19 @@ def run(meridian: system.System, machine: str) -> dict[str, Any]:
     return wait_until(ended, "the end of the marts' execution", timeout_s=JOB_S)
 
 
+def assert_marts_equal_duckdb(meridian: system.System, folder: Path) -> None:
+    """Compare what Spark wrote about the lake of the running functions with DuckDB's answers."""
+    copy_lake(meridian, folder)
+    days = sorted((folder / "events").glob("date=*"))
+    assert days
+    with open_lake(folder) as lake:
+        for day in (date.fromisoformat(it.name.removeprefix("date=")) for it in days):
+            for mart, rows in answers(lake, day).items():
+                assert rows_of(folder, mart, day) == rows, (mart, day)
+
+
 def test_workflow_writes_the_marts_of_the_lake(
-    meridian: system.System, outputs: dict[str, str]
+    meridian: system.System, outputs: dict[str, str], tmp_path: Path
 ) -> None:
     path = "/marts-of-the-lake"
     sent = event("page", "marts", properties={"path": path})
@@ -48,6 +64,7 @@ def test_workflow_writes_the_marts_of_the_lake(
     execution = run(meridian, outputs["MartsMachine"])
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
     assert json.loads(execution["output"])["jobRunId"]
+    assert_marts_equal_duckdb(meridian, tmp_path)
     s3, bucket = client("s3", meridian.target), outputs["LakeBucket"]
     answers: list[tuple[int, int]] = []
     for entry in s3.list_objects_v2(Bucket=bucket, Prefix="marts/pages/")["Contents"]:
