@@ -61,11 +61,11 @@ def run(app: AppContext, event: Mapping[str, Any], seconds: float) -> dict[str, 
     if event["action"] == "find":
         known = Visitors(event["visitors"], event["shared"])
         result, position = visitors.find_slice(app.lake, event["ids"], known, start, has_time)
-        return {"position": _as_list(position), **result._asdict()}
+        return {"position": position and position.as_list(), **result._asdict()}
     person = Person(frozenset(event["ids"]), frozenset(event["visitors"]))
     if event["action"] == "export":
         rows, position = export.find_slice(app.lake, person, start, has_time)
-        return {"position": _as_list(position), "rows": rows}
+        return {"position": position and position.as_list(), "rows": rows}
     report, eraser = Report(app.settings.region), Eraser(app)
     if event["action"] == "erase":
         position = eraser.run_slice(person, start, has_time, report)
@@ -73,12 +73,7 @@ def run(app: AppContext, event: Mapping[str, Any], seconds: float) -> dict[str, 
         position = eraser.read_stream(person, start, has_time, report, datetime.now(UTC))
     # Counts and names of objects, no ids of a person.
     telemetry.info("slice", action=str(event["action"]), objects=str(report.objects))
-    return {"position": _as_list(position), "report": asdict(report)}
-
-
-def _as_list(position: Position | None) -> list[str] | None:
-    # Lambda's runtime would send the named tuple as an object (simplejson, namedtuple_as_object).
-    return None if position is None else list(position)
+    return {"position": position and position.as_list(), "report": asdict(report)}
 
 
 @cache

@@ -49,8 +49,7 @@ def run(app: AppContext, event: Mapping[str, Any], has_time: Callable[[], bool])
     return {
         "day": day,
         "mode": mode,
-        # Lambda's runtime makes an object of a named tuple.
-        "position": None if position is None else list(position),
+        "position": position and position.as_list(),
         "counts": result.counts(),
         "done": position is None,
         "complete": result.complete,

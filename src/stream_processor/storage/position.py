@@ -9,5 +9,12 @@ class Position(NamedTuple):
     stage: str
     after: str
 
+    def as_list(self) -> list[str]:
+        """Return the position for the result of a function.
+
+        Lambda's runtime encodes with simplejson, which makes an object of a named tuple.
+        """
+        return list(self)
+
 
 BEGIN: Final = Position("", "")

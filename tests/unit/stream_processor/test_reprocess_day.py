@@ -32,6 +32,7 @@ from stream_processor.storage.position import BEGIN, Position
 from stream_processor.table import publish
 from tests.strategies import stream_payloads
 from tests.support.examples import at_most, one_in
+from tests.support.function_results import as_sent
 from tests.unit.stream_processor.fakes import LAKE
 from tests.unit.stream_processor.sample_records import accepted, header, packed, rejected
 from tests.unit.stream_processor.test_erasure import ARRIVED, OTHER, SHARD, USER
@@ -436,8 +437,7 @@ def sliced(lake: OldLake, mode: str, units: int, between: Callable[[], object]) 
     """Run in slices of some units, each by the handler's event, with something between them."""
     event: dict[str, Any] = {"day": str(DAY), "mode": mode, "position": None, "counts": None}
     while not event.get("done"):
-        answer = reprocessing.run(lake.aws.app(), event, Units(units))
-        event = json.loads(json.dumps(answer))
+        event = as_sent(reprocessing.run(lake.aws.app(), event, Units(units)))
         between()
     assert event["complete"]
     return Result.of(event["counts"])
