@@ -36,7 +36,7 @@ EVENTS: Final = 12
 
 @contextmanager
 def committer(running: system.System) -> Iterator[list[dict[str, Any]]]:
-    """Run a committer in a process of its own; yield the counts of its runs, complete at the end.
+    """Run a committer in another process; yield the counts of its runs, complete at the end.
 
     It ends without an error, whatever the other one does.
     """

@@ -45,7 +45,7 @@ def forget_titles(running: system.System, key: str) -> None:
 
 
 class Day:
-    """Events of one day, each in an object of its own, without titles."""
+    """Events of one day, one per object, without titles."""
 
     def __init__(self, running: system.System) -> None:
         self.running = running
