@@ -65,10 +65,10 @@ class Endpoint:
         )
 
 
-def responds(url: str) -> bool:
-    """Return whether a GET of `url` answers 200 within two seconds."""
+def responds(url: str, timeout_s: float = 2) -> bool:
+    """Return whether a GET of `url` answers 200 within the time limit, in seconds."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False

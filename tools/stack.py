@@ -15,6 +15,8 @@ EDGE_REGION: Final = "us-east-1"
 DEFAULT_HOME_REGION: Final = "us-east-1"
 #: `make up` writes this file into the folder of the running system.
 RUNNING_SYSTEM_FILE: Final = "system.json"
+#: A killed system refuses connections at once. A system on a busy machine answers late.
+LATEST_ANSWER_S: Final = 60
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def find_running_stack(directory: Path, region: str | None = None) -> StackTarge
     except (OSError, ValueError):
         return None
     # A killed system leaves its file behind.
-    if not responds(f"{record['endpoint']}/_ministack/ready"):
+    if not responds(f"{record['endpoint']}/_ministack/ready", LATEST_ANSWER_S):
         return None
     region = region or str(record["regions"][0])
     if region not in record["regions"]:

@@ -141,6 +141,8 @@ MOVED = {**CHANGE, "outcome": "changed", "sub": "s1"}
 ERASURE = {"erasureId": "e1", "correlationId": "cf-1"}
 EXPORT = {"exportId": "e1", "requestId": "r1", "correlationId": "cf-1"}
 STEP = {"phase": "tables", "waitSeconds": 0, "done": False}
+#: A reprocessing: the state input of a slice.
+SLICE = {"day": "2026-01-02", "mode": "run", "position": None, "counts": None}
 CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("account", "Validate", IDS, VALIDATED, "CheckExisting",
      {"attempts": 1, "valid": True, "free": False, "emailKey": "k1", "reasons": [], **IDS}),
@@ -427,6 +429,15 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("failover", "Pause", {"waitSeconds": 1, "calls": 1}, None, "Advance", {"calls": 1}),
     ("failover", "Moved", {"text": "t"}, None, None, {"text": "t"}),
     ("failover", "Refused", {"text": "t"}, None, None, None),
+    ("reprocess", "Slice", SLICE, {"Payload": {**SLICE, "done": True}}, "IsDone",
+     {**SLICE, "done": True}),
+    ("reprocess", "IsDone", {**SLICE, "done": True}, None, "Done", {}),
+    ("reprocess", "IsDone", {**SLICE, "done": False}, None, "Slice", SLICE),
+    ("reprocess", "HasRounds", {**SLICE, "rounds": 60}, None, "WaitAgain", SLICE),
+    ("reprocess", "HasRounds", {**SLICE, "rounds": 61}, None, "SliceFailed", {}),
+    ("reprocess", "WaitAgain", {**SLICE, "rounds": 0}, None, "Slice", SLICE),
+    ("reprocess", "SliceFailed", SLICE, None, None, None),
+    ("reprocess", "Done", {}, None, None, {}),
     ("sweep", "FindMarks", {}, {"Items": [MARK]}, "Marks", {"marks": [MARKED]}),
     ("sweep", "FindMarks", {}, {"Items": []}, "Marks", {"marks": []}),
     ("sweep", "Marks", {"marks": [MARKED]}, [0, 1], "IsComplete", 1),

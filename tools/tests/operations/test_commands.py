@@ -1,6 +1,9 @@
 """The stack that an operator's command works on, and its environment variables."""
 
 import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +76,28 @@ def test_running_stack_is_found_by_its_file(
 ) -> None:
     record = {"endpoint": "http://127.0.0.1:1", "regions": ["us-east-1"]}
     (tmp_path / RUNNING_SYSTEM_FILE).write_text(json.dumps(record))
-    monkeypatch.setattr(stack, "responds", lambda _url: True)
+    monkeypatch.setattr(stack, "responds", lambda _url, _timeout_s: True)
     running_stack = find_running_stack(tmp_path)
     assert running_stack is not None
     assert running_stack.stack_name == "meridian-local-us-east-1"
     with pytest.raises(CommandError, match="make up REGIONS=us-east-1,eu-west-2"):
         find_running_stack(tmp_path, "eu-west-2")
-    monkeypatch.setattr(stack, "responds", lambda _url: False)
+    monkeypatch.setattr(stack, "responds", lambda _url, _timeout_s: False)
+    assert find_running_stack(tmp_path) is None
+
+
+@pytest.mark.integration  # it opens sockets
+def test_running_stack_on_busy_machine_is_found(tmp_path: Path) -> None:
+    class LateHandler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(3)
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), LateHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        record = {"endpoint": f"http://127.0.0.1:{server.server_port}", "regions": ["us-east-1"]}
+        (tmp_path / RUNNING_SYSTEM_FILE).write_text(json.dumps(record))
+        assert find_running_stack(tmp_path) is not None
+        server.shutdown()
     assert find_running_stack(tmp_path) is None
