@@ -107,8 +107,10 @@ def report(event: Mapping[str, Any]) -> dict[str, Any]:
     if outcomes is None or (pending and not event["last"]):
         return {"done": False, "missing": False}
     bucket, key = str(event["bucket"]), str(event["key"])
-    left_rows = _left_rows(bucket, key, file_id)
-    _write_report(bucket, key, roster.report(rows, file_id, outcomes, left_rows))
+    # S3 deletes copies after 30 days: then the report has the workflow's reasons only.
+    text = _content(bucket, roster.copy_key(file_id)) or ""
+    left_rows = _left_rows(bucket, key, file_id, text)
+    _write_report(bucket, key, roster.report(rows, file_id, outcomes, text, left_rows))
     ids = [roster.request_id(file_id, index) for index in range(rows)]
     statuses = [roster.row_status(outcomes.get(it)) for it in ids]
     return {"done": True, **roster.count([*statuses, *("left" for _ in left_rows)])}
@@ -153,13 +155,13 @@ def _remember_list(bucket: str, key: str, file_id: str) -> None:
         _put(bucket, list_key(key), json.dumps(files), "application/json")
 
 
-def _left_rows(bucket: str, key: str, file_id: str) -> list[int]:
+def _left_rows(bucket: str, key: str, file_id: str, text: str) -> list[int]:
     """Return the previous list's rows that aren't in this one; none if the copies have expired."""
     files = json.loads(_content(bucket, list_key(key)) or "{}")
     if files.get("fileId") != file_id or not files["previous"]:
         return []
-    previous, text = (_content(bucket, roster.copy_key(it)) for it in (files["previous"], file_id))
-    return [] if previous is None or text is None else roster.left(previous, text)
+    previous = _content(bucket, roster.copy_key(files["previous"]))
+    return roster.left(previous, text) if previous and text else []
 
 
 def _content(bucket: str, key: str) -> str | None:

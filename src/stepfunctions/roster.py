@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,6 +76,25 @@ EXISTS: Final = (
 )
 
 
+#: (code, field, message) of a row that the normalized copy has without its cells, by its fault.
+FAULTS: Final = {
+    "cells": (
+        "cells",
+        "",
+        (
+            "This row has more cells than the first row, so it was left out. Put double quotes "
+            "around a cell with a comma or semicolon, or delete the surplus cells."
+        ),
+    ),
+    "repeated": (
+        "repeated",
+        "email",
+        (
+            "Row {} has the same email address, so this row was left out. Each student needs an "
+            "email address of their own."
+        ),
+    ),
+}
 #: Message about a student who is in the previous list only.
 LEFT: Final = (
     "The student of row {} of the previous list with this name isn't in this list. The account "
@@ -88,8 +107,9 @@ class Roster:
     """A valid roster.
 
     `file_id` is the SHA-256 of the uploaded content. `text` is the normalized copy that the state
-    machine reads: one JSON object per row, in ASCII, without empty cells and trailing empty rows.
-    JSON has no characters that Step Functions reads differently, unlike CSV with its backslashes.
+    machine reads: one JSON object per row, in ASCII, without empty cells and trailing empty rows. A
+    row that isn't imported has its fault instead of its cells, and the workflow rejects it. JSON
+    has no characters that Step Functions reads differently, unlike CSV with its backslashes.
     """
 
     file_id: str
@@ -118,16 +138,25 @@ def parse(content: bytes) -> Roster:
         raise RosterError("The file contains no students.")
     if len(rows) > MAX_ROWS:
         raise RosterError(f"The file has more than {MAX_ROWS} rows.")
-    # A row with too many cells is ambiguous: clear it, so that the workflow rejects it.
-    unambiguous = [row if len(row) <= len(columns) else [] for row in rows]
-    lines = [
-        json.dumps(
-            {name: cell[:MAX_CELL_CHARS] for name, cell in zip(columns, row, strict=False) if cell}
-        )
-        for row in unambiguous
-    ]
-    text = "".join(f"{line}\n" for line in lines)
+    text = "".join(f"{json.dumps(it)}\n" for it in _normalized(columns, rows))
     return Roster(hashlib.sha256(content).hexdigest(), len(rows), text)
+
+
+def _normalized(columns: list[str], rows: list[list[str]]) -> Iterator[Mapping[str, object]]:
+    """Yield the cells of each row by column, or the row's fault.
+
+    A row with too many cells is ambiguous. Two rows with one address would be imported at the same
+    time, and the student would have the data of either.
+    """
+    first_rows: dict[str, int] = {}
+    for number, row in enumerate(rows, FIRST_ROW):
+        if len(row) > len(columns):
+            yield {"fault": "cells"}
+            continue
+        cells = {it: cell[:MAX_CELL_CHARS] for it, cell in zip(columns, row, strict=False) if cell}
+        address = email_address.normalize(cells.get("email", ""))
+        first_row = number if address is None else first_rows.setdefault(address, number)
+        yield cells if first_row == number else {"fault": "repeated", "row": first_row}
 
 
 def _text(content: bytes) -> str:
@@ -283,19 +312,31 @@ def addresses(text: str) -> list[str | None]:
     return [email_address.normalize(str(row.get("email", ""))) for row in rows]
 
 
+def faults(text: str) -> dict[int, tuple[str, str, str]]:
+    """Return (code, field, message) of the rows of a copy that have a fault, by index."""
+    rows = enumerate(json.loads(line) for line in text.splitlines())
+    named = {index: (row, FAULTS[row["fault"]]) for index, row in rows if "fault" in row}
+    return {
+        index: (code, field, message.format(row.get("row")))
+        for index, (row, (code, field, message)) in named.items()
+    }
+
+
 def report(
     rows: int,
     file_id: str,
     outcomes: Mapping[str, Mapping[str, Any]],
+    text: str = "",
     left_rows: Iterable[int] = (),
 ) -> str:
     """Return the report as CSV, with one line for each row and for each further reason.
 
-    Rows have their spreadsheet numbers. `left_rows` are rows of the previous list with this name
-    that have left it. The report repeats no cell of the roster: no personal data and no formula
-    that a spreadsheet program would run.
+    Rows have their spreadsheet numbers. `text` is the normalized copy. `left_rows` are rows of the
+    previous list with this name that have left it. The report repeats no cell of the roster: no
+    personal data and no formula that a spreadsheet program would run.
     """
     lines: list[list[object]] = [[*REPORT_COLUMNS]]
+    row_faults = faults(text)
     for index in range(rows):
         outcome = outcomes.get(request_id(file_id, index))
         status = row_status(outcome)
@@ -305,6 +346,8 @@ def report(
         ] or [DEFAULT_REASONS.get(status, ("", "", ""))]
         if status == "exists":
             reasons = [EXISTS]
+        if index in row_faults and status == "rejected":
+            reasons = [row_faults[index]]
         lines.extend([index + FIRST_ROW, status, *reason] for reason in reasons)
     lines.extend(["", "left", "left", "email", LEFT.format(row)] for row in left_rows)
     return _csv(lines)

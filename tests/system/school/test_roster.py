@@ -89,6 +89,8 @@ def test_roster_in_excel_format_is_imported(school: SchoolClient) -> None:
         ("x", "=1+1"),
         (f"{tag}-2@example.com", "two\nlines"),
         (f"\u00a0{tag}-3@example.com\u00a0", "Anna\\Maria\u2028"),
+        (f"{tag.upper()}@example.com", "Zoë's sister"),
+        (f"{tag}-4@example.com", "Smith", "Ann"),
     )
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=";").writerows(rows)
@@ -102,6 +104,8 @@ def test_roster_in_excel_format_is_imported(school: SchoolClient) -> None:
         ("4", "rejected", "invalid"),
         ("5", "rejected", "invalid"),
         ("6", "created", ""),
+        ("7", "rejected", "repeated"),
+        ("8", "rejected", "cells"),
     ]
     (message,) = school.wait_for_emails(f"{tag}@example.com")
     assert 'Zoë; "the second"' in message["BodyText"]

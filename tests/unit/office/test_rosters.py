@@ -137,7 +137,7 @@ def test_report_is_read_back_row_by_row(outcomes: list[Any], left: list[int]) ->
     upload(storage, b"email,name")
     file_id = storage.objects[NAME].file_id
     known = {roster.request_id(file_id, i): it for i, it in enumerate(outcomes) if it is not None}
-    text = roster.report(len(outcomes), file_id, known, left)
+    text = roster.report(len(outcomes), file_id, known, left_rows=left)
     storage.reports[NAME] = Report(AT_MS + 1, text)
     answer = Rosters(storage).read(NAME)
     statuses = [roster.row_status(it) for it in outcomes] + ["left" for _ in left]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stepfunctions import roster
+from stepfunctions import email_address, roster
 from stepfunctions.errors import RosterError
 
 HEADER = b"email,name\n"
@@ -135,10 +135,64 @@ def test_parse_keeps_row_positions() -> None:
         {"email": "a@b.c", "name": "A\nB, C"},
         {},
         {"email": "only"},
-        {},
+        {"fault": "cells"},
         {"email": "d@e.f", "name": "=1+1"},
     ]
     assert parsed.rows == 5
+
+
+def test_second_row_with_an_address_is_left_out_and_names_the_first() -> None:
+    """Otherwise the import would change the first student's data to those of a sister."""
+    rows = b"a@b.c,Anna\nno address,Bo\n\xc2\xa0A@B.C,Bea\nno address,Cy\na@b.c,Anna\nd@e.f,Di\n"
+    parsed = roster.parse(HEADER + rows)
+    assert [it.get("name", it.get("row")) for it in read(parsed)] == [
+        "Anna",
+        "Bo",
+        2,
+        "Cy",
+        2,
+        "Di",
+    ]
+    assert sorted(roster.faults(parsed.text)) == [2, 4]
+    rejected = {"code": "missing", "field": "email", "message": "Email address is required."}
+    outcomes: dict[str, dict[str, Any]] = {
+        roster.request_id("f", index): {"status": "rejected", "reasons": [rejected, rejected]}
+        for index in range(1, 5)
+    }
+    outcomes[roster.request_id("f", 0)] = {"status": "created", "reasons": []}
+    text = roster.report(5, "f", outcomes, parsed.text)
+    lines = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [(it["row"], it["code"]) for it in lines] == [
+        ("2", ""),
+        *[("3", "missing")] * 2,
+        ("4", "repeated"),
+        *[("5", "missing")] * 2,
+        ("6", "repeated"),
+    ]
+    assert lines[3]["message"].startswith("Row 2 has the same email address")
+
+
+@given(st.lists(st.sampled_from(["a@b.c", "A@B.C", "\uff41@b.c", "d@e.f", "x", ""]), max_size=8))
+def test_copy_has_each_address_once_at_its_first_row(cells: list[str]) -> None:
+    text = roster.parse(HEADER + "".join(f"{it},Anna\n" for it in [*cells, "z@b.c"]).encode()).text
+    addresses = roster.addresses(text)
+    known = [it for it in addresses if it is not None]
+    assert len(known) == len(set(known))
+    expected = [email_address.normalize(it) for it in [*cells, "z@b.c"]]
+    assert set(known) == {it for it in expected if it is not None}
+    for index, address in enumerate(expected):
+        is_first = address is None or expected.index(address) == index
+        assert (index in roster.faults(text)) is not is_first
+
+
+def test_row_with_too_many_cells_has_its_own_reason() -> None:
+    parsed = roster.parse(HEADER + b"a@b.c,Smith, Ann\n")
+    reason = {"code": "missing", "field": "email", "message": "Email address is required."}
+    outcomes = {roster.request_id("f", 0): {"status": "rejected", "reasons": [reason]}}
+    text = roster.report(1, "f", outcomes, parsed.text)
+    (line,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert (line["status"], line["code"]) == ("rejected", "cells")
+    assert "more cells than the first row" in line["message"]
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=8))
@@ -224,7 +278,7 @@ def test_report_says_that_address_exists_only_without_other_reasons() -> None:
         roster.request_id("f", 1): {"status": "rejected", "reasons": [invalid, taken]},
         roster.request_id("f", 2): {"status": "updated", "reasons": []},
     }
-    text = roster.report(3, "f", lines_by_id, [7])
+    text = roster.report(3, "f", lines_by_id, left_rows=[7])
     lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert [tuple(line[:3]) for line in lines] == [
         ("2", "exists", "exists"),
