@@ -175,6 +175,7 @@ def validate(config: EventSourceMapping) -> None:
 
     "Lambda throws an exception at the time of the event source mapping creation or update. The
     filter pattern for data properties must be in a valid JSON format." (invocation-eventfiltering)
+    "Kinesis event source mappings only support filtering on the data key." (with-kinesis-filtering)
 
     Raises:
         InvalidMappingError: A pattern is invalid.
@@ -186,6 +187,16 @@ def validate(config: EventSourceMapping) -> None:
                 f"Mapping {config.uuid}: the filter on data must be an object."
             )
         _validate_level(config, pattern)
+        if config.source_kind == "kinesis" and (others := _keys(pattern) - {"data"}):
+            raise InvalidMappingError(
+                f"Mapping {config.uuid}: the filter of a Kinesis stream has the keys "
+                f"{sorted(others)}. Lambda filters on data only."
+            )
+
+
+def _keys(pattern: Mapping[str, Any]) -> set[str]:
+    options = pattern.get("$or", [])
+    return (pattern.keys() - {"$or"}).union(*map(_keys, options))
 
 
 def _validate_level(config: EventSourceMapping, pattern: Mapping[str, Any]) -> None:

@@ -154,6 +154,9 @@ def test_filter_matches_table_change() -> None:
         {"data": {"a": [{"cidr": "everywhere"}]}},
         {"data": {"a": [["nested"]]}},
         {"data": {"$or": [{"a": [{"unknown": 1}]}]}},
+        {"partitionKey": ["a"]},
+        {"data": {"a": ["b"]}, "partitionKey": [{"anything-but": ["a"]}]},
+        {"$or": [{"data": {"a": ["b"]}}, {"partitionKey": ["a"]}]},
     ],
 )
 def test_validate_rejects_pattern_that_aws_rejects(pattern: Any) -> None:

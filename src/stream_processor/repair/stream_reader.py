@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_kinesis import KinesisClient
 
-#: Partition key of the health probes, which the mapping's filter drops (stacks/stream.yaml).
-PROBE: Final = "probe"
 #: DynamoDB can return empty pages before the end of an open shard: after these it is the end.
 _MAX_EMPTY_PAGES: Final = 3
 
@@ -134,9 +132,8 @@ def _pages(read: Callable[..., Any], iterator: str | None) -> Iterator[list[Mapp
     empty = 0
     while iterator and empty < _MAX_EMPTY_PAGES:
         page = _call(read, ShardIterator=iterator)
-        records = [it for it in page["Records"] if it.get("PartitionKey") != PROBE]
-        if records:
-            yield records
+        if page["Records"]:
+            yield page["Records"]
         # Kinesis returns how far a page is behind the end of the shard; DynamoDB doesn't.
         empty = 0 if page["Records"] or page.get("MillisBehindLatest") else empty + 1
         iterator = page.get("NextShardIterator")

@@ -1,5 +1,6 @@
 """The resources of the templates are within the limits that their services document."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from aws_emulator.ministack import service_rules
-from tests.unit.stacks.transformed import all_stacks, text_of, transformed
+from tests.unit.stacks.transformed import all_stacks, resolve, text_of, transformed
 
 CHECKS: Final[dict[str, Callable[[dict[str, Any]], service_rules.Refused]]] = {
     "AWS::CloudWatch::Alarm": service_rules.alarm,
@@ -56,3 +57,23 @@ def test_policy_of_queue_covers_this_queue_only(name: str) -> None:
     (queue,) = properties["Queues"]
     for statement in properties["PolicyDocument"]["Statement"]:
         assert statement["Resource"] == {"Fn::GetAtt": [queue["Ref"], "Arn"]}
+
+
+def test_no_filter_of_a_kinesis_stream_reads_another_key_than_data() -> None:
+    """ "Kinesis event source mappings only support filtering on the data key" (AWS Lambda)."""
+    streams = 0
+    for path, parents in all_stacks():
+        for name, resource in transformed(path)["Resources"].items():
+            if resource["Type"] != "AWS::Lambda::EventSourceMapping":
+                continue
+            properties = resource["Properties"]
+            try:
+                owner, source = resolve(path, properties["EventSourceArn"], parents)
+            except LookupError:  # the cluster of a parameter
+                continue
+            if transformed(owner)["Resources"][source]["Type"] != "AWS::Kinesis::Stream":
+                continue
+            streams += 1
+            for it in properties.get("FilterCriteria", {}).get("Filters", []):
+                assert set(json.loads(text_of(it["Pattern"]))) == {"data"}, f"{path.name}: {name}"
+    assert streams

@@ -22,14 +22,14 @@ class FakeStreams:
     kinesis: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     changes: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
-    def put(self, event: Mapping[str, Any], key: str = "0" * 32) -> None:
+    def put(self, event: Mapping[str, Any]) -> None:
         """Add the records of a Kinesis invocation event."""
         for record in event["Records"]:
             kinesis = record["kinesis"]
             self.kinesis[record["eventID"].partition(":")[0]].append(
                 {
                     "SequenceNumber": kinesis["sequenceNumber"],
-                    "PartitionKey": key,
+                    "PartitionKey": "0" * 32,
                     "Data": base64.b64decode(kinesis["data"]),
                     "ApproximateArrivalTimestamp": _at(kinesis["approximateArrivalTimestamp"]),
                 }
