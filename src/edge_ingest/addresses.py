@@ -56,9 +56,10 @@ def is_ip_name(name: str) -> bool:
 
 
 def has_ip_name(text: bytes) -> bool:
-    """Return whether a JSON text without escapes has a string that ends in the word `ip`.
+    r"""Return whether a JSON text without `\u` has a string that ends in the word `ip`.
 
-    The answer can be wrong for a text with thousands of strings that end alike, such as `zip`.
+    The answer can be wrong for a text with thousands of strings that end alike, such as `zip`, and
+    for one with a backslash before the end.
     """
     # One search in the lower case is faster than one for each form.
     lower = text.lower()
@@ -68,7 +69,9 @@ def has_ip_name(text: bytes) -> bool:
         if end < 0:
             return False
         start = lower.rfind(b'"', 0, end) + 1
-        if is_ip_name(text[start : end + 2].decode("utf-8", "replace")):
+        name = text[start : end + 2]
+        # The character before `ip` can be an escaped one, such as a line feed.
+        if b"\\" in name or is_ip_name(name.decode("utf-8", "replace")):
             return True
     return True
 

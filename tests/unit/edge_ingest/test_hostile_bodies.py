@@ -26,6 +26,7 @@ HOSTILE = {
     + b"}]}",
     "white space": b'{"batch":[' + b" \n" * (SIZE // 2 - 90) + b"]}",
     "nul bytes": bytes(SIZE),
+    "an event that is not UTF-8": b'{"batch":[{"a":"' + b"\xff" * SIZE + b'"}]}',
     "empty members of gzip": gzip.compress(b"", mtime=0) * 40_000,
     "strings that end like a name": b'{"batch":[{"type":"page","userId":"u","x":['
     + b",".join([b'"zip"'] * 9_000)

@@ -1,6 +1,7 @@
 """Tests for `privacy` and `redaction`: canary values must not reach a record or the log."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -167,6 +168,15 @@ def test_user_agent_of_a_browser_is_stored_as_sent() -> None:
 def test_rejected_text_is_stored_whole_without_its_address() -> None:
     stored_text = policy_for().redact_rejected(b"x" * 70_000 + b" 203.0.113.77 y")
     assert stored_text == "x" * 70_000 + " 0.0.0.0 y"
+
+
+@given(st.binary(max_size=50))
+def test_rejected_text_that_is_not_utf_8_keeps_each_byte(text: bytes) -> None:
+    # No escape sequences, and nothing that could be an address.
+    text = b"\xff" + re.sub(rb"[\\.:]", b"", text)
+    stored_text = policy_for().redact_rejected(text)
+    assert stored_text.isascii()
+    assert stored_text.encode().decode("unicode_escape").encode("latin-1") == text
 
 
 @pytest.mark.parametrize("fault", [None, "type", "unicode", "syntax", "size"])
