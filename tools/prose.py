@@ -22,6 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tools.syntax import nodes
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Findings per 1,000 words. The style guide in CONTRIBUTING.md explains each pattern.
 LIMIT: Final = 2.0
@@ -103,15 +105,14 @@ def _passages(path: Path) -> Iterator[Passage]:
 
 def _python(text: str) -> Iterator[Passage]:
     documented: set[int] = set()
-    nodes = list(ast.walk(ast.parse(text)))
-    for node in nodes:
+    for node in nodes(text):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 documented.add(first.value.lineno)
                 if isinstance(first.value.value, str):
                     yield from _paragraphs(first.value.value, first.value.lineno)
-    for node in nodes:
+    for node in nodes(text):
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)

@@ -19,10 +19,14 @@ from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
-os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+from aws_emulator.sam_launcher import use_libyaml, validate_policy_templates_once
 
-from ministack.services.cloudformation import engine, provisioners
-from samtranslator.translator.transform import transform
+os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+# MiniStack derives its loader from PyYAML's when it is imported.
+use_libyaml()
+
+from ministack.services.cloudformation import engine, provisioners  # noqa: E402
+from samtranslator.translator.transform import transform  # noqa: E402
 
 
 def used_properties(templates: Iterable[Path]) -> dict[str, set[str]]:
@@ -82,6 +86,7 @@ def dropped_properties(templates: Iterable[Path]) -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
+    validate_policy_templates_once()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("template", type=Path, nargs="+")
     print(json.dumps(dropped_properties(parser.parse_args().template)))

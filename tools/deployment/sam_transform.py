@@ -13,6 +13,11 @@ from tools.deployment.templates import load
 
 
 @cache
+def _session() -> boto3.Session:
+    return boto3.Session(region_name="us-east-1")
+
+
+@cache
 def transformed(path: Path) -> dict[str, Any]:
     """Return a template after the SAM transform. Callers don't change it."""
     return translate(copy.deepcopy(load(path)))
@@ -29,6 +34,6 @@ def translate(template: dict[str, Any]) -> dict[str, Any]:
         if resource["Type"] == "AWS::Serverless::Application":
             properties["Location"] = f"https://bucket.s3.amazonaws.com/{properties['Location']}"
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
-    translator = Translator({}, Parser(), [], boto3.Session(region_name="us-east-1"))
+    translator = Translator({}, Parser(), [], _session())
     result: dict[str, Any] = translator.translate(template, {})
     return result

@@ -15,5 +15,5 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that use the running emulator as integration tests."""
     for item in items:
-        if HERE in item.path.parents and "emulator" in getattr(item, "fixturenames", ()):
+        if item.path.parent == HERE and "emulator" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.integration)

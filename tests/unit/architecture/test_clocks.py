@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import nodes
+from tools.syntax import nodes
 
 TEST_FOLDERS: Final = ("tests", "aws_emulator/tests", "tools/tests")
 CLOCKS: Final = {

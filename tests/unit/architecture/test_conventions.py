@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import nodes, parsed
+from tools.syntax import nodes, parsed
 
 CONSTANT_NAME = re.compile(r"_?[A-Z][A-Z0-9_]*")
 UNITS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import nodes
+from tools.syntax import nodes
 
 SRC = ROOT / "src"
 #: Packages that several components share: the wire format, the responses to CloudFormation, the
@@ -82,6 +82,7 @@ MAX_TEMPLATE_LINES = 400
 STUBS = re.compile(r"mypy_boto3_\w+")
 
 
+@cache
 def components() -> list[str]:
     return sorted(path.name for path in SRC.iterdir() if any(path.glob("*.py")))
 

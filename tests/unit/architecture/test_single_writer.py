@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.syntax import parsed
 from tests.unit.architecture.test_imports import SRC, module_name
+from tools.syntax import parsed
 
 OBJECT_WRITER: Final = "stream_processor.storage.object_writer"
 FILES: Final = sorted((SRC / "stream_processor").rglob("*.py"))

@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.syntax import nodes
 from tests.unit.architecture.test_clocks import TEST_FOLDERS
+from tools.syntax import nodes
 
 MIN_WAIT_S: Final = 30
 MAX_LOOK_S: Final = 1

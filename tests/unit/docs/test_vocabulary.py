@@ -101,16 +101,11 @@ _SPLIT: Final = re.compile(
     r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])"
     r"|[_\-./]"
 )
-#: Most lines have no retired word: one search per line, before the parts of each identifier.
-_ANY: Final = re.compile(
-    "|".join(
-        [
-            *(word.removesuffix("e").removesuffix("y") for word in RETIRED),
-            *RETIRED_NOUNS,
-            *(word for words in RETIRED_IN.values() for word in words),
-        ]
-    ),
-    re.IGNORECASE,
+#: Most lines have no stem of a retired word; the others are split into the parts of identifiers.
+_STEMS: Final = (
+    *(word.removesuffix("e").removesuffix("y") for word in RETIRED),
+    *RETIRED_NOUNS,
+    *(word for words in RETIRED_IN.values() for word in words),
 )
 _IDENTIFIER: Final = re.compile(r"[A-Za-z]\w*(?:[-.]\w+)*")
 
@@ -150,6 +145,12 @@ def retired_words(text: str, path: str = "") -> list[str]:
     ]
 
 
+def has_stem(line: str) -> bool:
+    """Return whether a line may contain a retired word."""
+    lower = line.lower()
+    return any(stem in lower for stem in _STEMS)
+
+
 def lower_case_regions(text: str) -> list[str]:
     """Return the words of a prose text that should be AWS's "Region"."""
     return _REGION.findall(_OTHER_REGIONS.sub(" ", _CODE.sub(" ", text)))
@@ -182,9 +183,8 @@ def test_no_file_contains_a_retired_word() -> None:
     violations = [
         f"{path}:{number}: {word}"
         for path, text in texts().items()
-        if _ANY.search(text)
         for number, line in enumerate(text.splitlines(), 1)
-        if _ANY.search(line)
+        if has_stem(line)
         for word in retired_words(line, path)
     ]
     assert violations == []

@@ -1,7 +1,6 @@
 """Each action that a function's role grants is used: by its code, or by Lambda on its behalf."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from botocore import xform_name
 
 from tests.support.paths import ROOT
 from tests.unit.stacks.transformed import all_stacks, policy_statements, resolve, transformed
+from tools.syntax import nodes
 
 SRC: Final = ROOT / "src"
 LOGS: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -250,49 +250,64 @@ def used_by_lambda(name: str) -> set[str]:
 
 
 @cache
-def trees(module: str) -> dict[Path, ast.Module]:
-    """Return the syntax trees of a module of src and of everything that it imports from src."""
-    parsed: dict[Path, ast.Module] = {}
+def imports(path: Path) -> tuple[str, ...]:
+    """Return the modules that a file may import: `from a import b` as a and a.b."""
+    modules: list[str] = []
+    for node in nodes(path.read_text()):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules += [node.module, *(f"{node.module}.{it.name}" for it in node.names)]
+    return tuple(modules)
+
+
+def sources(module: str) -> set[Path]:
+    """Return the files of a module of src and of everything that it imports from src."""
+    paths: set[Path] = set()
     pending = [module]
     while pending:
         base = SRC / pending.pop().replace(".", "/")
         path = next(
             (it for it in (base.with_suffix(".py"), base / "__init__.py") if it.exists()), None
         )
-        if path is None or path in parsed:
-            continue
-        parsed[path] = tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                pending += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                pending += [node.module, *(f"{node.module}.{it.name}" for it in node.names)]
-    return parsed
+        if path is not None and path not in paths:
+            paths.add(path)
+            pending += imports(path)
+    return paths
 
 
-def calls(module: str) -> Iterator[tuple[str, str]]:
-    """Yield the name of each called method, and its first argument if that is a string."""
-    for tree in trees(module).values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                first = node.args[0] if node.args else None
-                text = first.value if isinstance(first, ast.Constant) else ""
-                yield node.func.attr, str(text)
+@cache
+def calls(path: Path) -> frozenset[tuple[str, str]]:
+    """Return the name of each called method, and its first argument if that is a string."""
+    pairs = set()
+    for node in nodes(path.read_text()):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            first = node.args[0] if node.args else None
+            text = first.value if isinstance(first, ast.Constant) else ""
+            pairs.add((node.func.attr, str(text)))
+    return frozenset(pairs)
 
 
+@cache
+def operations(service: str) -> tuple[tuple[str, str], ...]:
+    """Return a service's operations, each with the name of the client's method."""
+    model = botocore.session.get_session().get_service_model(service)
+    return tuple((xform_name(it), it) for it in model.operation_names)
+
+
+@cache
 def used_by_code(name: str) -> set[str]:
     """Return the actions of the SDK's operations that the function's modules call."""
     module = FUNCTIONS[name][2]["Handler"].rpartition(".")[0]
-    pairs = set(calls(module))
+    pairs = {pair for path in sources(module) for pair in calls(path)}
     services = {text for method, text in pairs if method in {"client", "resource"} and text}
     methods = {method for method, _ in pairs} | {
         text for method, text in pairs if method == "get_paginator"
     }
-    session = botocore.session.get_session()
     actions: set[str] = set()
     for service in services:
-        for operation in session.get_service_model(service).operation_names:
-            if xform_name(operation) in methods:
+        for method, operation in operations(service):
+            if method in methods:
                 action = f"{service}:{operation}"
                 actions |= ACTIONS.get(action, {action})
     return actions

@@ -74,6 +74,6 @@ def test_no_filter_of_a_kinesis_stream_reads_another_key_than_data() -> None:
             if transformed(owner)["Resources"][source]["Type"] != "AWS::Kinesis::Stream":
                 continue
             streams += 1
-            for it in properties.get("FilterCriteria", {}).get("Filters", []):
-                assert set(json.loads(text_of(it["Pattern"]))) == {"data"}, f"{path.name}: {name}"
+            for rule in properties.get("FilterCriteria", {}).get("Filters", []):
+                assert set(json.loads(text_of(rule["Pattern"]))) == {"data"}, f"{path.name}: {name}"
     assert streams
