@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
-from tools.cli import exit_code
+from tools.cli import exit_code, reason_of
 from tools.deployment import collector
 from tools.deployment.environments import (
     Environment,
@@ -76,9 +77,15 @@ class Rotation:
 
         Raises:
             ClientError: AWS refused a call.
-            CommandError: A stack can't be updated, or the secret's replicas are late.
+            CommandError: The stage isn't deployed, a stack can't be updated, or the secret's
+                replicas are late.
         """
         home = self.layout.home
+        if not self._exists(home):
+            raise CommandError(
+                f"{home.region} has no stack {home.stack_name}. Deploy it first: make deploy "
+                f"PLACE={home.name}"
+            )
         if PARAMETER in home.overrides:
             raise CommandError(
                 f"samconfig.toml sets OriginKeys for {home.name}, so the next deployment would "
@@ -223,11 +230,17 @@ def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / 
     """Rotate the key of the stage PLACE on AWS, or else of the system of `make up`.
 
     Raises:
-        ClientError: AWS refused a call.
-        CommandError: The key can't be rotated.
+        CommandError: The key can't be rotated, or AWS refused a call.
     """
     name = environment.get("PLACE", "")
-    (aws_rotation(name) if name else local_rotation(directory)).run()
+    rotation = aws_rotation(name) if name else local_rotation(directory)
+    try:
+        rotation.run()
+    except (ClientError, BotoCoreError) as error:
+        raise CommandError(
+            f"Can't rotate the key: {reason_of(error)}. CloudFront sends a key that all Regions "
+            "accept. Check your credentials and repeat the command."
+        ) from error
     return 0
 
 

@@ -222,13 +222,15 @@ class Account:
     def sender(self, address: str) -> Sender:
         """Return SES's state for a sender address, whose domain may be verified instead.
 
+        An empty address has no identity.
+
         Raises:
             CommandError: AWS refused a call.
         """
 
         def read(client: Any) -> Sender:
             production = bool(client.get_account().get("ProductionAccessEnabled"))
-            for identity in (address, address.rpartition("@")[2]):
+            for identity in filter(None, (address, address.rpartition("@")[2])):
                 try:
                     details = client.get_email_identity(EmailIdentity=identity)
                 except client.exceptions.NotFoundException:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-
 from aws_emulator.errors import CommandError
 from tools.deployment.environments import Environment
+from tools.deployment.preflight.account import Account
 from tools.stack import (
     EDGE_REGION,
     DeployedStack,
@@ -32,11 +31,12 @@ class Target:
     client: Callable[[str], Any] = field(repr=False)
 
 
-def target_of(environment: Environment) -> Target:
+def target_of(environment: Environment, account: Account | None = None) -> Target:
     """Return the system of the home Region's environment.
 
     Raises:
-        CommandError: The environment isn't the home Region's, or the stage has no distribution yet.
+        CommandError: The environment isn't the home Region's, isn't deployed, or the stage has no
+            distribution yet.
     """
     if not environment.is_home:
         raise CommandError(
@@ -44,8 +44,19 @@ def target_of(environment: Environment) -> Target:
             "data lake of the test. Run `make smoke PLACE=<environment of the home Region>`."
         )
 
+    account = account or Account(environment.region)
+    deployed = account.stack(environment.stack_name)
+    if deployed is None or "ApiId" not in deployed.outputs:
+        state = f"no stack {environment.stack_name}"
+        if deployed is not None:
+            state = f"the stack {environment.stack_name} in the state {deployed.status}"
+        raise CommandError(
+            f"{environment.region} has {state}, so there is nothing to test. Run `make deploy "
+            f"PLACE={environment.name}` first."
+        )
+
     def client(service: str) -> Any:
-        return boto3.client(service, region_name=environment.region)  # type: ignore[call-overload]
+        return account.client(service, environment.region)
 
     stack = describe_stack_by_name(client("cloudformation"), environment.stack_name)
     endpoint = f"{stack.outputs['ApiId']}.execute-api.{environment.region}.amazonaws.com"

@@ -7,6 +7,7 @@ import pytest
 
 from tools.deployment.deploy import sender_identity
 from tools.deployment.environments import Environment, read_environment
+from tools.deployment.preflight import checks
 from tools.deployment.preflight.account import Account
 
 HOME: Environment = read_environment("default")
@@ -29,6 +30,7 @@ class Ses:
         return {"ProductionAccessEnabled": True}
 
     def get_email_identity(self, EmailIdentity: str) -> dict[str, Any]:  # noqa: N803 - as of boto3
+        assert EmailIdentity, "boto3 refuses an empty identity"
         return self._verified[EmailIdentity]
 
 
@@ -51,3 +53,9 @@ def test_pool_sends_with_the_verified_identity(
 
 def test_stage_without_a_sender_has_no_identity() -> None:
     assert sender_identity(HOME, Account(HOME.region, Ses(SENDER))) == {}
+
+
+def test_preflight_of_a_stage_without_a_sender_warns_that_students_get_no_emails() -> None:
+    sender = Account(HOME.region, Ses()).sender("")
+    (finding,) = checks.check_sender("", sender, HOME.region)
+    assert finding.observation.startswith("the parameter Sender is empty")

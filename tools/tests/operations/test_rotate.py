@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,3 +175,22 @@ def test_late_replica_of_the_secret_stops_the_rotation_before_cloudfront_sends_i
 def test_without_a_running_system_the_command_names_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="make up"):
         rotate.main({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (ClientError({"Error": {"Message": "It does not exist"}}, "DescribeStacks"), "make deploy"),
+        (EndpointConnectionError(endpoint_url="https://x.example"), "credentials"),
+    ],
+)
+def test_refused_call_is_one_message_with_the_next_step(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception, expected: str
+) -> None:
+    class Refusing:
+        def describe_stacks(self, **_: str) -> None:
+            raise problem
+
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Refusing())
+    with pytest.raises(CommandError, match=f"(?i){expected}"):
+        rotate.main({"PLACE": "default"})
