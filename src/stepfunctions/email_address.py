@@ -63,10 +63,10 @@ def normalize(address: str) -> str | None:
         return None
     folded = unicodedata.normalize("NFKC", address.strip(" ")).lower()
     local, at, domain = folded.rpartition("@")
-    ascii_domain = _ascii_domain(domain)
-    if not at or ascii_domain is None:
+    if not at or len(local) > MAX_LOCAL_OCTETS or not _LOCAL.fullmatch(local):
         return None
-    if len(local) > MAX_LOCAL_OCTETS or not _LOCAL.fullmatch(local):
+    ascii_domain = _ascii_domain(domain)
+    if ascii_domain is None:
         return None
     whole = f"{local}@{ascii_domain}"
     return whole if len(whole) <= MAX_PATH_OCTETS else None
