@@ -220,7 +220,9 @@ class Bookings:
         stored = self._table.availability(advisor)
         if stored is None:
             raise UnknownAdvisorError("No advisor has this id.")
-        first = max(start, now_ms // 1000)
+        # A start of the API's format, because the end is the next list's `from`.
+        now = now_ms // 1000
+        first = max(start, now - now % (availabilities.GRID_MINUTES * 60))
         end = first + LISTED_DAYS * rules.DAY_S
         booked = self._table.booked(advisor, first - _BEFORE_S, end + _BEFORE_S)
         parsed = availabilities.parse(stored.document)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -123,6 +124,26 @@ def test_booking_and_moves_to_an_unregistered_advisor_are_refused(table: FakeTab
     ):
         assert (refused[0], refused[1]["code"]) == (404, "advisor_unknown")
     assert [it.advisor for it in table.appointments] == ["asha"]
+
+
+@given(st.integers(NOW_MS, NOW_MS + 10**9))
+def test_each_list_of_free_slots_begins_where_the_one_before_ended(now_ms: int) -> None:
+    fake = FakeTable()
+    with pytest.MonkeyPatch.context() as patch:
+        bookings = Bookings(fake, lambda: now_ms, lambda _: None)
+        patch.setattr(handler, "bookings", lambda: bookings)
+        patch.setattr(handler, "settings", lambda: settings.parse(ENVIRONMENT))
+        patch.setattr(handler, "home", lambda: FakeHome(Home("eu-west-2")))
+        put_advisor()
+        pages = [invoke("free", advisorId="asha")]
+        for _ in range(2):
+            pages.append(invoke("free", advisorId="asha", **{"from": pages[-1][1]["next"]}))
+    assert [status for status, _ in pages] == [200] * 3
+    listed = [slot for _, page in pages for slot in page["slots"]]
+    assert listed == sorted(set(listed))
+    earliest = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat()
+    assert listed
+    assert listed[0] > earliest
 
 
 def test_free_slots_begin_at_the_asked_time(table: FakeTable) -> None:
