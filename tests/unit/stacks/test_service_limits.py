@@ -8,7 +8,14 @@ from typing import Any, Final
 import pytest
 
 from aws_emulator.ministack import service_rules
-from tests.unit.stacks.transformed import all_stacks, resolve, text_of, transformed
+from tests.support.paths import ROOT
+from tests.unit.stacks.transformed import (
+    all_stacks,
+    policy_statements,
+    resolve,
+    text_of,
+    transformed,
+)
 
 CHECKS: Final[dict[str, Callable[[dict[str, Any]], service_rules.Refused]]] = {
     "AWS::CloudWatch::Alarm": service_rules.alarm,
@@ -77,3 +84,13 @@ def test_no_filter_of_a_kinesis_stream_reads_another_key_than_data() -> None:
             for rule in properties.get("FilterCriteria", {}).get("Filters", []):
                 assert set(json.loads(text_of(rule["Pattern"]))) == {"data"}, f"{path.name}: {name}"
     assert streams
+
+
+def test_notifier_may_send_to_recipients_in_the_sandbox_from_the_sender_only() -> None:
+    """In the sandbox, Amazon SES authorizes an email against the recipient's identity, too."""
+    resources = transformed(ROOT / "stacks" / "accounts-notifications.yaml")["Resources"]
+    statements = policy_statements(resources["NotifyRole"]["Properties"])
+    (statement,) = [it for it in statements if text_of(it["Resource"]).endswith(":identity/*")]
+    assert set(statement["Action"]) == {"ses:SendEmail", "ses:SendRawEmail"}
+    (address,) = statement["Condition"]["StringEquals"].values()
+    assert address == {"Fn::If": ["HasSender", {"Ref": "Sender"}, "none"]}
