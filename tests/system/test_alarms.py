@@ -25,9 +25,9 @@ USUAL: Final = 100.0
 FURTHER_ALARMS: Final = {
     "replication-alarms": {"Stage": "local", "ReplicaRegion": "ap-south-1"},
     "portal-replication-alarms": {
-        "SourceBucket": "meridian-local-portal-000000000000",
-        "DestinationBucket": "meridian-local-portal-000000000000-ap-south-1",
-        "DestinationRegion": "ap-south-1",
+        "OwnBucket": "meridian-local-portal-000000000000",
+        "OtherBucket": "meridian-local-portal-000000000000-ap-south-1",
+        "OtherRegion": "ap-south-1",
     },
     "health-alarms": {"Region": "ap-south-1", "HealthCheckId": "a-health-check"},
     "sign-ups-alarms": {

@@ -126,3 +126,22 @@ def test_alarm_watches_a_published_metric(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(ALARMS))
 def test_alarm_notifies_a_topic(name: str) -> None:
     assert ALARMS[name]["AlarmActions"], name
+
+
+def test_replication_alarms_watch_the_region_in_which_s3_publishes_their_metric() -> None:
+    """The latency in the Region of the destination, failures in that of the source."""
+    name = "portal-replication-alarms.yaml"
+    own = {"ReplicationLatency": "DestinationBucket", "OperationsFailedReplication": "SourceBucket"}
+    for alarm in of_type(ROOT / "stacks" / name, "AWS::CloudWatch::Alarm").values():
+        dimensions = {it["Name"]: it["Value"] for it in alarm["Properties"]["Dimensions"]}
+        assert dimensions[own[alarm["Properties"]["MetricName"]]] == {"Ref": "OwnBucket"}
+    buckets = {
+        path.name: it["Properties"]["Parameters"]["OwnBucket"]
+        for path in TEMPLATES
+        for it in of_type(path, "AWS::Serverless::Application").values()
+        if it["Properties"]["Location"] == name
+    }
+    assert buckets == {
+        "home-alarms.yaml": {"Fn::Sub": "meridian-${Stage}-portal-${AWS::AccountId}"},
+        "portal-copy.yaml": {"Ref": "PortalCopyBucket"},
+    }

@@ -180,7 +180,7 @@ def test_each_further_region_has_alarms_on_its_replicas() -> None:
         if it["Type"] == "AWS::Serverless::Application"
     }
     each = {f"HasReplica{n}": {"Ref": f"Replica{n}"} for n in range(1, 5)}
-    for kind, parameter in (("", "ReplicaRegion"), ("portal-", "DestinationRegion")):
+    for kind, parameter in (("", "ReplicaRegion"), ("portal-", "OtherRegion")):
         regions = {
             it["Condition"]: it["Properties"]["Parameters"][parameter]
             for it in stacks.values()

@@ -37,7 +37,7 @@ LONGEST: Final = {
     "OperatorEmail": 78 * "o",
     "Region": "ap-northeast-1",
     "ReplicaRegion": "ap-northeast-1",
-    "DestinationRegion": "ap-northeast-1",
+    "OtherRegion": "ap-northeast-1",
     "EdgeAuthFunction": 64 * "f",
     "EdgeIngestFunction": 64 * "f",
 }
