@@ -3,6 +3,8 @@
 Field names are those of the Segment spec ("Spec: Common Fields"), which its SDKs send.
 """
 
+import json
+import math
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -156,13 +158,41 @@ def _one[E: Event](decoder: msgspec.json.Decoder[E], text: bytes) -> E | None:
 def _loose(text: bytes) -> dict[str, Any]:
     try:
         loose = msgspec.json.decode(text)
-    except UNREADABLE as error:
-        raise EventError("event_json", "the event isn't JSON") from error
+    except UNREADABLE:
+        loose = _with_any_numbers(text)
     if not isinstance(loose, dict):
         raise EventError("event_object", "the event isn't a JSON object")
     if not isinstance(loose.get("type"), str) or not loose["type"]:
         raise EventError("event_type", "the event has no type")
     return loose
+
+
+def _with_any_numbers(text: bytes) -> Any:
+    """Parse JSON with numbers beyond the range of a double, as None: msgspec refuses them.
+
+    Raises:
+        EventError: The text isn't JSON (`event_json`).
+    """
+    try:
+        loose = json.loads(
+            text.decode(), parse_int=_number, parse_float=_number, parse_constant=_refuse
+        )
+        # The standard library accepts halves of surrogate pairs, which no column can have.
+        json.dumps(loose, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise EventError("event_json", "the event isn't JSON") from error
+    return loose
+
+
+def _number(text: str) -> int | float | None:
+    number = float(text)
+    if math.isinf(number):
+        return None
+    return number if set(text) & set(".eE") else int(text)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)
 
 
 def _typed_fields(loose: dict[str, Any]) -> dict[str, Any]:

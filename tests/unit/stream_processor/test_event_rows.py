@@ -421,6 +421,20 @@ def test_numeric_ids_become_text() -> None:
     assert (row["user_id"], row["anonymous_id"]) == ("42", "1.5")
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 5_000])
+def test_number_beyond_a_double_is_left_out_of_the_columns(number: str) -> None:
+    """The collector doesn't read these fields, so it accepts the event."""
+    event = f'{{"type":"page","userId":7,"properties":{{"url":{number},"title":8.5}}}}'
+    line = msgspec.structs.replace(accepted("a"), event=msgspec.Raw(event.encode()))
+    for payload in (packed(header(), [line]), event.encode()):
+        (row,) = rows_of(payload)
+        assert (row["verdict"], row["reason_code"]) == (GOOD, None)
+        assert (row["user_id"], row["page_url"], row["page_title"]) == ("7", None, "8.5")
+        assert row["event_json"] == event
+    (row,) = rows_of(event.replace("8.5", r'"\ud83d"').encode())
+    assert (row["verdict"], row["reason_code"]) == (BAD, "event_json")
+
+
 def test_plain_batches_lists_and_lines_become_one_row_per_event() -> None:
     batch = plain(batch=[{"type": "page"}, {"type": "track"}], sentAt=RECEIVED)
     rows = rows_of(
