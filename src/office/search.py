@@ -6,7 +6,9 @@ from typing import Final
 
 #: Amazon Cognito, ListUsers: "Length Constraints: Maximum length of 256" of Filter.
 MAX_FILTER_CHARS: Final = 256
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_SUB: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+#: The workflows derive it from the request's id; `preferred_username` has it.
+_ACCOUNT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 #: Addresses are ASCII, and ListUsers needs no further call for texts that none begins with.
 _ADDRESS_START: Final = re.compile(r"[!#-\[\]-~]+")
 
@@ -14,18 +16,17 @@ _ADDRESS_START: Final = re.compile(r"[!#-\[\]-~]+")
 def filters(text: str) -> tuple[str, ...]:
     """Return the filters whose matches are the result, at most two.
 
-    A UUID is a student's `sub` or the id of an account. A text with @ is the beginning of an email
-    address; any other text the beginning of a name, or of an address. The result is empty for a
-    text without visible characters.
+    A UUID is a student's `sub`, and 32 hex digits are the id of an account. A text with @ is the
+    beginning of an email address; any other text the beginning of a name, or of an address. The
+    result is empty for a text without visible characters.
     """
     words = " ".join(unicodedata.normalize("NFC", text).split())
     if not words:
         return ()
-    if _UUID.fullmatch(words.lower()):
-        return (
-            _filter("sub", "=", words.lower()),
-            _filter("preferred_username", "=", words.lower()),
-        )
+    if _SUB.fullmatch(words.lower()):
+        return (_filter("sub", "=", words.lower()),)
+    if _ACCOUNT_ID.fullmatch(words.lower()):
+        return (_filter("preferred_username", "=", words.lower()),)
     # The pool has addresses as the account workflow stores them: NFKC, in lower case.
     address = unicodedata.normalize("NFKC", words).lower()
     if "@" in words:

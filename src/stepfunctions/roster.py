@@ -97,8 +97,8 @@ FAULTS: Final = {
 }
 #: Message about a student who is in the previous list only.
 LEFT: Final = (
-    "The student of row {} of the previous list with this name isn't in this list. The account "
-    "wasn't changed."
+    "The address in row {} of the previous list with this name isn't in this list. An account with "
+    "this address stays unchanged."
 )
 
 

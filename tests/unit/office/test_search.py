@@ -1,5 +1,6 @@
 """From a text to the filters of ListUsers: kinds of texts, and no text that ends a filter."""
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -12,6 +13,8 @@ from office import search
 from tests import strategies
 
 UUID = "7f0eb7a3-605c-4bf1-9ac3-2cf9aee3a481"
+#: As the workflows derive it from a request's id.
+ACCOUNT_ID = hashlib.sha256(f"account/{UUID}".encode()).hexdigest()[:32]
 FILTER = re.compile(r'(sub|preferred_username|email|name) (=|\^=) ("(?:[^"\\]|\\["\\])*")')
 
 
@@ -26,7 +29,8 @@ FILTER = re.compile(r'(sub|preferred_username|email|name) (=|\^=) ("(?:[^"\\]|\\
         ('Asha "A" \\ Menon', ('name ^= "Asha \\"A\\" \\\\ Menon"',)),
         ("Linh Trần", ('name ^= "Linh Trần"',)),
         ("Trần", ('name ^= "Trần"',)),
-        (UUID.upper(), (f'sub = "{UUID}"', f'preferred_username = "{UUID}"')),
+        (UUID.upper(), (f'sub = "{UUID}"',)),
+        (ACCOUNT_ID.upper(), (f'preferred_username = "{ACCOUNT_ID}"',)),
         ("   ", ()),
     ],
 )

@@ -178,7 +178,7 @@ def test_report_names_students_missing_from_next_list_of_same_name(
     for _ in range(2):
         count, (line,) = report_of(second, "rosters/one.csv")
         assert count == 1
-        assert line.startswith(",left,left,email,The student of row 3 ")
+        assert line.startswith(",left,left,email,The address in row 3 ")
     # S3 deletes the copies after 30 days.
     del s3.put[f"read/{parse(first).file_id}.jsonl"]
     assert report_of(second, "rosters/one.csv") == (0, [])

@@ -58,7 +58,7 @@ async function load() {
   entries.push(...feedback);
   after = next ?? "";
   const count = draw();
-  const lost = missing.length ? ` The newest of ${missing.join(", ")} can’t be read now.` : "";
+  const lost = missing.length ? ` The newest ones from ${missing.join(", ")} can’t be read now. Reload the page in some minutes.` : "";
   showMessage($("inbox-status"), countText(count) + lost, missing.length ? "bad" : "");
 }
 
