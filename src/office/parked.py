@@ -32,10 +32,11 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the accounts table has of a parked request."""
+    """What the accounts table has of a parked request. `email` is "" without the form."""
 
     account_status: str
     has_form: bool
+    email: str = ""
 
 
 def state(progress: Progress) -> str:
@@ -120,13 +121,15 @@ class ParkedRequests:
         return self._document(again or parked)
 
     def _document(self, parked: Parked) -> dict[str, Any]:
+        progress = self._queue.progress(parked)
         return {
             "parkedId": parked.id,
             "requestId": parked.request,
             "accountId": parked.account,
+            "email": progress.email,
             "error": parked.error,
             "parkedAt": time_text(parked.at_ms),
-            "state": state(self._queue.progress(parked)),
+            "state": state(progress),
             "action": parked.action,
             "reason": parked.reason,
             "by": parked.by,

@@ -81,23 +81,24 @@ class ParkedQueue:
         return _parked(page["Item"]) if "Item" in page else None
 
     def progress(self, parked: Parked) -> Progress:
-        """Return the account's status, and whether the submitted form exists.
+        """Return the account's status, and whether the form exists, with its address.
 
         Raises:
             UnavailableError: DynamoDB failed.
         """
         account = self._account_item(parked, "ACCOUNT")
         form = self._account_item(parked, "PERSON")
-        return Progress(account.get("status", {}).get("S", ""), bool(form))
+        email = form.get("email", {}).get("S", "")
+        return Progress(account.get("status", {}).get("S", ""), bool(form), email)
 
     def _account_item(self, parked: Parked, kind: str) -> Mapping[str, Any]:
-        # The role allows these attributes only, so of the form its key.
+        # The role allows these attributes only: the form's address tells whose account waits.
         page = call(
             lambda: self._dynamodb.get_item(
                 TableName=self._accounts,
                 Key=_key(f"ACCOUNT#{parked.account}", kind),
                 ConsistentRead=True,
-                ProjectionExpression="pk, sk, #status",
+                ProjectionExpression="pk, sk, #status, email",
                 ExpressionAttributeNames={"#status": "status"},
             )
         )

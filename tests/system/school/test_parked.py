@@ -85,6 +85,7 @@ def test_office_finishes_an_account_that_lacked_capacity(
     request = parked_request(school, lacks_capacity)
     parked = listed(office, request["accountId"])
     assert (parked["state"], parked["error"], parked["action"]) == ("waiting", "TransientError", "")
+    assert parked["email"] == request["email"]
     first = str(uuid.uuid4())
     for _ in range(3):
         # A repeated click starts no second execution; after its end it is refused.
@@ -151,6 +152,7 @@ def test_staff_undoes_a_parked_account_on_the_page(
     sign_in(page, staff, "/app/parked.html")
     entry = page.locator("#parked li").filter(has_text=request["accountId"])
     expect(entry).to_contain_text("waits for you")
+    expect(entry).to_contain_text(request["email"])
     entry.get_by_role("button", name="Undo").click()
     expect(page.locator("#act-title")).to_be_focused()
     page.locator("#apply").click()

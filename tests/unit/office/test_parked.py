@@ -17,7 +17,9 @@ PARKED = Parked(ID, "request-1", "account-1", "c-1", "Sandbox.Timedout", 1_790_0
 class FakeQueue:
     """The account workflow runs at once, and creates or removes the account."""
 
-    account: Progress = field(default_factory=lambda: Progress("pending", has_form=True))
+    account: Progress = field(
+        default_factory=lambda: Progress("pending", has_form=True, email="a@b.c")
+    )
     queued: list[Parked] = field(default_factory=lambda: [PARKED])
     items: dict[str, Parked] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
@@ -86,6 +88,7 @@ def test_finish_creates_the_account() -> None:
     requests = requests_of(queue)
     (listed,) = requests.list()["parked"]
     assert (listed["state"], listed["error"]) == ("waiting", "Sandbox.Timedout")
+    assert listed["email"] == "a@b.c"
     done = requests.act(ID, "finish", "r-1", "The quota is raised.", "office@example.com")
     assert (done["state"], done["action"], done["by"]) == (
         "created",

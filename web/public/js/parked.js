@@ -15,6 +15,8 @@ const POLLS = 20;
 
 let chosen = null;
 
+// The form of a removed account is deleted, and with it the address.
+const nameOf = (it) => `account ${it.email || it.accountId}`;
 const isOpen = (it) => it.state === "waiting" || it.state === "undoing";
 
 function parkedItem(it) {
@@ -22,13 +24,14 @@ function parkedItem(it) {
   const acted = it.action ? `${it.action === "undo" ? "Undo" : "Finish"} by ${it.by}: ${it.reason}` : "";
   const buttons = document.createElement("div");
   buttons.className = "buttons";
-  const name = `account ${it.accountId}`;
+  const name = nameOf(it);
   if (isOpen(it)) {
     const label = it.state === "undoing" ? "Finish removing" : "Finish";
     buttons.append(itemButton(label, name, () => choose(it, "finish", label)));
   }
   if (it.state === "waiting") buttons.append(itemButton("Undo", name, () => choose(it, "undo", "Undo")));
-  return listItem(title, [it.error, `Account ${it.accountId}`, acted].filter(Boolean).join(" · "), buttons);
+  const cause = it.error && `Cause, for operators: ${it.error}`;
+  return listItem(title, [it.email, cause, `Account ${it.accountId}`, acted].filter(Boolean).join(" · "), buttons);
 }
 
 async function list() {
@@ -48,7 +51,7 @@ async function list() {
 function choose(it, action, label) {
   // The same id for a repeated click: the account workflow starts once.
   chosen = { parkedId: it.parkedId, action, requestId: crypto.randomUUID() };
-  $("act-title").textContent = `${label}: account ${it.accountId}`;
+  $("act-title").textContent = `${label}: ${nameOf(it)}`;
   $("apply").textContent = label;
   $("reason").value = "";
   setFieldError($("reason"), "");
