@@ -199,6 +199,22 @@ def function_properties(emulator: Emulator) -> None:
     assert "DeadLetterConfig" not in functions.get_function_configuration(FunctionName=name)
 
 
+def disabled_versions(emulator: Emulator) -> None:
+    """A reservation of 0 throttles an alias and a version, too."""
+    name = unique("disabled")
+    emulator.deploy(stack(Role=ROLE, Disabled=function(name, _CODE)), name)
+    functions = emulator.client("lambda")
+    functions.publish_version(FunctionName=name)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    for qualifier in ("$LATEST", "1", "live"):
+        with pytest.raises(ClientError, match="TooManyRequestsException"):
+            functions.invoke(FunctionName=name, Qualifier=qualifier)
+    functions.delete_function_concurrency(FunctionName=name)
+    answer = functions.invoke(FunctionName=name, Qualifier="live")
+    assert "FunctionError" not in answer
+
+
 def event_source_mapping_properties(emulator: Emulator) -> None:
     """A mapping has the window, metrics, tags and state of the template or API call."""
     name = unique("windowed")

@@ -122,6 +122,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "replication_delay": contracts_services.replication_delay,
     "bucket_replication": contracts_services.bucket_replication,
     "pseudo_parameters": contracts_deployment.pseudo_parameters,
+    "disabled_versions": contracts_properties.disabled_versions,
     "reserved_concurrency": test_functions.test_lambda_keeps_100_executions_unreserved,
     "rest_api_export": contracts_api.rest_api_export,
     "rest_api_updates": contracts_api.rest_api_updates,
