@@ -192,6 +192,12 @@ def test_only_the_upload_of_a_roster_is_outside_the_bound_of_bodies(method: str)
     assert inspecting(method, "/api/rosters/autumn") == MANAGED
 
 
+def test_source_with_a_long_tracking_plan_passes_the_common_rules() -> None:
+    """The API takes settings of 16,384 characters."""
+    assert inspecting("POST", "/api/sources") == {"known-bad-inputs"}
+    assert inspecting("POST", "/api/sources/") == MANAGED
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_long_course_passes_the_common_rules(method: str) -> None:
     """A summary of 4,000 characters in Hindi has 12 KB, over the group's bound of 8 KB."""
