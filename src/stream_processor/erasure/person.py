@@ -7,12 +7,14 @@ count. An event gets the verdict `erased`, which no query counts.
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 
+from stream_processor.ingest import raw_bytes
 from stream_processor.rows.lake_schema import ERASED
 
 #: Columns of an event that stay: its record, the time of its arrival, which the writer reads, and
@@ -40,6 +42,8 @@ _TEXTS: Final = (
 _REPLACEMENT: Final = "erased"
 #: A shorter id is looked for as a whole JSON string only: it could be part of any word.
 _MIN_TEXT_CHARS: Final = 8
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_CONTROLS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Person:
     ids: frozenset[str]
     visitors: frozenset[str] = frozenset()
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _browsers: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compile the search for ids in texts.
@@ -63,32 +68,61 @@ class Person:
         """
         if not self.ids or not all(self.ids | self.visitors):
             raise ValueError("A person has at least one id, and none is empty.")
-        parts = [
-            json.dumps(it, ensure_ascii=is_ascii) for it in self.ids for is_ascii in (False, True)
-        ]
-        parts += [it for it in self.ids if len(it) >= _MIN_TEXT_CHARS]
-        pattern = re.compile("|".join(map(re.escape, sorted(set(parts)))), re.IGNORECASE)
-        object.__setattr__(self, "_pattern", pattern)
+        object.__setattr__(self, "_pattern", _pattern(self.ids))
+        browsers = _pattern(self.visitors) if self.visitors else None
+        object.__setattr__(self, "_browsers", browsers)
 
     def is_named_in(self, text: str) -> bool:
-        """Return whether a text contains an id: as a JSON string, or anywhere if it is long."""
-        if self._pattern.search(text):
-            return True
-        # JSON can write each character as an escape.
-        if "\\" not in text:
+        """Return whether a text contains an id: as a JSON string, or anywhere if it is long.
+
+        A URL has an address percent-encoded (RFC 3986 section 2.1).
+        """
+        return _occurs(self._pattern, text)
+
+    def is_visitor_in(self, text: str) -> bool:
+        """Return whether an event that wasn't accepted is of a browser of the person.
+
+        It isn't if its text is JSON with the user id of somebody else.
+        """
+        if self._browsers is None or not _occurs(self._browsers, text):
             return False
         try:
             document = json.loads(text)
-        except ValueError:
-            return False
-        folded = {it.casefold() for it in self.ids}
-        return any(it.casefold() in folded or self._pattern.search(it) for it in _strings(document))
+        except (ValueError, RecursionError):
+            return True
+        return not (isinstance(document, dict) and document.get("userId"))
 
     def hidden(self, text: str) -> str:
         """Return a text with every id replaced."""
         for known in sorted(self.ids, key=len, reverse=True):
             text = re.sub(re.escape(known), _REPLACEMENT, text, flags=re.IGNORECASE)
         return text
+
+
+def _pattern(ids: Collection[str]) -> re.Pattern[str]:
+    """Return the search for ids in texts: as JSON strings, and anywhere if they are long."""
+    parts = [json.dumps(it, ensure_ascii=is_ascii) for it in ids for is_ascii in (False, True)]
+    parts += [f'"{it}"' for it in ids]  # of a text without its escapes
+    parts += [it for it in ids if len(it) >= _MIN_TEXT_CHARS]
+    return re.compile("|".join(map(re.escape, sorted(set(parts)))), re.IGNORECASE)
+
+
+def _occurs(pattern: re.Pattern[str], text: str) -> bool:
+    """Search a text as it is, without JSON's escapes, and without those of URLs."""
+    texts = [text]
+    # Not by a parser: a bad row can be cut off, or nest deeper than Python's stack.
+    if "\\" in text:
+        plain = _ESCAPE.sub(_unescaped, text)
+        # A character above U+FFFF is two escapes (RFC 8259 section 7).
+        texts.append(plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    if "%" in text:
+        texts += [unquote(it) for it in texts]
+    return any(pattern.search(it) for it in texts)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code, character = escape.groups()
+    return chr(int(code, 16)) if code else _CONTROLS.get(character, character)
 
 
 def rows_of(table: pa.Table, person: Person) -> list[int]:
@@ -98,6 +132,7 @@ def rows_of(table: pa.Table, person: Person) -> list[int]:
     visitors = _column(table, "anonymous_id", length)
     verdicts = _column(table, "verdict", length)
     texts = [_column(table, name, length) for name in _TEXTS if name in table.schema.names]
+    raws = _column(table, "raw", length)
     return [
         number
         for number in range(length)
@@ -105,6 +140,7 @@ def rows_of(table: pa.Table, person: Person) -> list[int]:
         and (
             _is_person(person, users[number], visitors[number])
             or any(_names(person, column[number]) for column in texts)
+            or (raws[number] and person.is_visitor_in(_text(raws[number])))
         )
     ]
 
@@ -177,18 +213,10 @@ def _is_person(person: Person, user: str | None, visitor: str | None) -> bool:
 def _names(person: Person, value: str | bytes | None) -> bool:
     if not value:
         return False
-    text = value if isinstance(value, str) else value.decode("utf-8", "replace")
-    return person.is_named_in(text)
+    return person.is_named_in(_text(value))
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Yield the strings of a JSON document, the names of its members included."""
+def _text(value: str | bytes) -> str:
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield name
-            yield from _strings(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _strings(member)
+        return value
+    return raw_bytes.searchable(value).decode("utf-8", "replace")

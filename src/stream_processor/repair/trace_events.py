@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from stream_processor import settings
 from stream_processor.commit import event_objects
 from stream_processor.errors import MissingObjectError, SourceError, StreamProcessorError
-from stream_processor.ingest import invocation
+from stream_processor.ingest import invocation, raw_bytes
 from stream_processor.ingest.records import Batch, StreamRecord
 from stream_processor.repair.redrive import FAILURES, parse_failure
 from stream_processor.repair.stream_reader import StreamReader
@@ -152,7 +152,7 @@ def rows_with(body: bytes, wanted: str) -> Iterator[dict[str, Any]]:
     numbers = [
         number
         for number, columns in enumerate(zip(*matches, strict=True))
-        if any(columns) or (raw[number] is not None and text in raw[number])
+        if any(columns) or text in raw_bytes.searchable(raw[number] or b"")
     ]
     if numbers:
         rows = parquet.read(body, _COLUMNS).take(pa.array(numbers)).to_pylist()

@@ -85,6 +85,12 @@ def test_rejected_event_is_found_by_an_id_in_its_bytes(pipeline: Pipeline) -> No
     assert (copy.row["verdict"], copy.row["reason_code"]) == ("bad", "type_unknown")
 
 
+def test_damaged_record_is_found_by_an_id_in_its_compressed_bytes(pipeline: Pipeline) -> None:
+    pipeline.write(pipeline.put(packed(header(), [accepted("m1", userId="user-7")])[:-6]))
+    (copy,) = pipeline.find("user-7")
+    assert copy.row["reason_code"] == "record_gzip"
+
+
 def test_record_that_is_not_processed_is_found_on_the_stream(pipeline: Pipeline) -> None:
     event = pipeline.put(packed(header(), [accepted("m1")]))
     assert states(pipeline.find("m1")) == [("stream", "good")]
