@@ -45,6 +45,7 @@ def test_staff_grants_and_ends_the_paid_access_of_a_student(
     expect(office.locator("#text-error")).to_have_text("Enter at least 3 characters.")
     open_student(office, pupil)
     expect(office.locator("#access-state")).to_have_text("This student has no paid access.")
+    expect(office.locator("#zone")).to_contain_text("Times in Asia/Kat")
     office.get_by_role("button", name="Grant paid access").click()
     expect(office.locator("#why-error")).to_have_text("Enter a reason.")
     assert axe.violations(office) == []

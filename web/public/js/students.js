@@ -95,6 +95,8 @@ function draw(student) {
   $("apply").textContent = nextPaid(student) ? "Grant paid access" : "End paid access";
   $("no-courses").hidden = student.courses.length > 0;
   $("courses").replaceChildren(...student.courses.map((it) => fact(it, `/courses/${it}/`)));
+  // The page of appointments has the advisor's time zone.
+  $("zone").textContent = `Times in ${moment.resolvedOptions().timeZone}`;
   $("no-appointments").hidden = student.appointments.length > 0;
   $("coming").replaceChildren(
     ...student.appointments.map((it) => fact(moment.format(new Date(it.start)), it.advisorId)),
