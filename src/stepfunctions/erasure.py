@@ -185,7 +185,8 @@ def _appointments(step: Step) -> Next:
 
 
 def _suppress(step: Step) -> Next:
-    step.use.calls.suppress(step.student)
+    for known in step.ids:
+        step.use.calls.suppress(known)
     step.work["lake"] = lake_erasure.first(step.use.regions)
     return "find", 0
 

@@ -57,7 +57,7 @@ def erase(
         )
     functions, name = stage.clients("lambda"), f"meridian-{stage.name}-sources"
     # The events of others who use such a browser are stored as before.
-    for known in [ids[0], *sorted(visitors - shared)]:
+    for known in [*ids, *sorted(visitors - shared)]:
         body = invoke(functions, name, {"action": "suppress", "person": known})
     sleep(float(body.get("effectiveWithinSeconds", 0)))
     return [_run(stack, _arguments(ids, sorted(visitors))) for stack in stacks]
@@ -151,10 +151,11 @@ def run(environment: Mapping[str, str], directory: Path, user: str, email: str) 
     if file := environment.get("REPORT"):
         Path(file).write_text(json.dumps(reports, indent=2))
     print("\n".join(line for report in reports for line in lines_of(report)))
-    print(
-        f"The collector stores no more events of {user}, until `make suppress PERSON={user} "
-        "RELEASE=1`."
-    )
+    for known in ids:
+        print(
+            f"The collector stores no more events of {known}, until `make suppress PERSON={known} "
+            "RELEASE=1`."
+        )
     return 0 if all(it["complete"] for it in reports) else 1
 
 

@@ -90,6 +90,13 @@ def test_person_is_suppressed_in_effect_before_each_region_is_erased(recorder: R
     assert [it["region"] for it in reports] == ["eu-west-2", "ap-south-1"]
 
 
+def test_address_and_its_hash_are_suppressed_as_ids(recorder: Recorder) -> None:
+    ids = [USER, *erase.ids_of_address("student@school.example")]
+    recorder.erase(*ids)
+    suppressed = [it[1] for it in recorder.steps if isinstance(it, tuple) and it[0] == "suppress"]
+    assert suppressed == [*ids, "v1", "v3"]
+
+
 def test_student_with_appointments_is_refused_at_first(recorder: Recorder) -> None:
     recorder.appointments = [{"pk": {"S": "ADVISOR#a"}}]
     with pytest.raises(CommandError, match="make person"):
