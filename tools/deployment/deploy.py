@@ -18,6 +18,7 @@ from tools import portal
 from tools.deployment import (
     catalogue,
     database_authorities,
+    failures,
     recovery,
     region_values,
     replicas,
@@ -108,11 +109,7 @@ def deploy(
         overrides["PermissionsBoundary"] = os.environ["BOUNDARY_ARN"]
     command += ["--parameter-overrides", *parameter_overrides(overrides)]
     command += removed_parameters(environment, account, overrides)
-    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
-        raise CommandError(
-            f"`sam deploy --config-env {environment.settings}` failed; its output is above. Solve "
-            f"the cause and run `make deploy PLACE={environment.name}` again."
-        )
+    run_sam_deploy(command, environment, account)
     stack = describe(environment.region, environment.stack_name)
     print(alarm_notice(stack.outputs["AlarmRecipient"], environment.name))
     if environment.is_home:
@@ -132,6 +129,30 @@ def deploy(
     if environment.is_edge:
         print(f"The portal is at https://{stack.outputs['DistributionDomainName']}/")
     print(f"Deployed {environment.name} in {time.monotonic() - started:.0f} s.")
+
+
+def run_sam_deploy(command: Sequence[str], environment: Environment, account: Account) -> None:
+    """Run `sam deploy`, and name the resource that failed, also in a nested stack.
+
+    Raises:
+        CommandError: `sam deploy` failed.
+    """
+    cloudformation = account.client("cloudformation", environment.region)
+    before = failures.newest_event(cloudformation, environment.stack_name)
+    if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
+        return
+    causes = failures.causes(cloudformation, environment.stack_name, before)
+    for cause in causes[1:]:
+        print(f"Also failed: {cause}")
+    if causes:
+        raise CommandError(
+            f"The deployment of {environment.name} failed at {causes[0]}. Solve the cause and run "
+            f"`make deploy PLACE={environment.name}` again."
+        )
+    raise CommandError(
+        f"`sam deploy --config-env {environment.settings}` failed; its output is above. Solve "
+        f"the cause and run `make deploy PLACE={environment.name}` again."
+    )
 
 
 def sender_identity(environment: Environment, account: Account) -> dict[str, str]:
