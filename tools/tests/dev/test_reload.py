@@ -66,7 +66,7 @@ def templates() -> set[Path]:
         ("template.yaml", Kind.TEMPLATE),
         ("src/Makefile", Kind.BUILD),
         ("src/bytecode.py", Kind.BUILD),
-        ("src/prune-EventsFunction.txt", Kind.BUILD),
+        ("src/prune-stream-table.txt", Kind.BUILD),
         ("src/stepfunctions/requirements.txt", Kind.BUILD),
         ("src/stepfunctions/notify-requirements.txt", Kind.BUILD),
         ("web/public/index.html", Kind.PAGE),
