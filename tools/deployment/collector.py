@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
+from tools.deployment import failures
 from tools.deployment.environments import Environment
 from tools.operations.commands import OperatedStack, run
 from tools.stack import parameters_of
@@ -117,10 +118,20 @@ def update_parameters(environment: Environment, changed: dict[str, str], clients
         _wait(cloudformation, "stack_update_complete", _UPDATE_WAIT, StackName=name)
     except (ClientError, WaiterError) as error:
         values = ", ".join(f"{key}={value}" for key, value in changed.items())
+        reasons = _causes(cloudformation, name) if isinstance(error, WaiterError) else []
         raise CommandError(
-            f"Can't update {name} with {values}: {reason_of(error)}. Read the stack's events, "
-            "solve the cause, then run the command again."
+            f"Can't update {name} with {values}: {(reasons or [reason_of(error)])[0]}. Read the "
+            "stack's events, solve the cause, then run the command again."
         ) from error
+
+
+def _causes(cloudformation: Any, name: str) -> list[str]:
+    """Return the resources that the last update of a stack couldn't change, with their reasons."""
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except (ClientError, BotoCoreError):
+        return []
+    return failures.causes(cloudformation, name, stack.get("LastUpdatedTime"))
 
 
 def _wait(cloudformation: Any, name: str, settings: dict[str, int], **names: str) -> None:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from aws_emulator.errors import CommandError
-from tools.deployment import failures
+from tools.deployment import collector, failures
 from tools.deployment.deploy import run_sam_deploy
 from tools.deployment.environments import read_environment
 from tools.deployment.preflight.account import Account
@@ -77,6 +77,23 @@ class CloudFormation:
     def get_paginator(self, _operation: str) -> "CloudFormation":
         return self
 
+    def describe_stacks(self, **_: str) -> dict[str, Any]:
+        return {"Stacks": [{"LastUpdatedTime": START, "Parameters": []}]}
+
+    def create_change_set(self, **_: object) -> None:
+        """Accept the change set."""
+
+    def execute_change_set(self, **_: object) -> None:
+        """Accept the update."""
+
+    def get_waiter(self, name: str) -> "CloudFormation":
+        self._waiter = name
+        return self
+
+    def wait(self, **_: object) -> None:
+        if self._waiter == "stack_update_complete":
+            raise WaiterError("StackUpdateComplete", "terminal failure state", {})
+
     def paginate(self, StackName: str) -> list[dict[str, Any]]:  # noqa: N803 - as of boto3
         return [{"StackEvents": [it]} for it in self._events[StackName]]
 
@@ -125,3 +142,9 @@ def test_refused_change_set_leaves_the_output_of_sam(monkeypatch: pytest.MonkeyP
 
 def test_successful_deployment_reads_no_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     deploy(monkeypatch, {ROOT: EVENTS[ROOT][-1:]}, code=0)
+
+
+def test_failed_update_of_a_parameter_names_the_innermost_resource() -> None:
+    path = r"Edge/Functions/EdgeAuthVersion \(Custom::Version\): No keys"
+    with pytest.raises(CommandError, match=f"with Regions=eu-west-2: {path}"):
+        collector.update_parameters(HOME, {"Regions": "eu-west-2"}, CloudFormation(EVENTS))
