@@ -42,7 +42,7 @@ PLATFORM_LOG_BYTES: Final = 330  # START, END and REPORT lines of one invocation
 RESPONSE_BYTES: Final = 450  # CloudFront's response with its headers
 REQUEST_HEADER_BYTES: Final = 600
 EVENTS_PER_INVOCATION: Final = 5_000  # a batching window of one minute on a busy shard
-PROCESSOR_GB: Final = 1.0
+PROCESSOR_LOG_BYTES: Final = 1_500  # of an invocation: Lambda's own lines and the metrics
 PROCESSOR_EVENT_S: Final = 40e-6
 PROCESSOR_S: Final = 0.15  # per invocation, independent of its size
 # A process of edge_auth reads the deny-list: a TLS connection, and the verification.
@@ -60,9 +60,9 @@ MAX_DOLLARS: Final = {1: 2.7, 10: 0.29}
 MAX_COMPRESSED_DOLLARS: Final = {100: 0.045}
 # The same without compression: CloudFront charges 75 KB more for each request. The target of the
 # other modes is below `least`, which docs/decisions/0051-cost-of-an-event.md explains.
-MAX_LARGE_DOLLARS: Final = {100: 0.056}
+MAX_LARGE_DOLLARS: Final = {100: 0.057}
 # The same with StreamMode=PROVISIONED, without and with compression.
-MAX_SHARD_DOLLARS: Final = {1: 2.7, 10: 0.29, 100: 0.045}
+MAX_SHARD_DOLLARS: Final = {1: 2.7, 10: 0.29, 100: 0.046}
 
 
 class Components(NamedTuple):
@@ -82,6 +82,7 @@ class Components(NamedTuple):
     media_memory_gb: float
     token_memory_mb: int
     pages_invoke_collector: bool
+    processor_gb: float
 
 
 def components() -> Components:
@@ -98,7 +99,8 @@ def components() -> Components:
         return {key: it.get("Properties", {}) for key, it in declared.items()}
 
     functions, edge = resources("stacks/edge-functions.yaml"), resources("stacks/edge.yaml")
-    stream = resources("stacks/stream.yaml")["EventsStream"]
+    processing = resources("stacks/stream.yaml")
+    stream = processing["EventsStream"]
     if stream["RetentionPeriodHours"] != 168:
         raise ValueError("EventsStream doesn't keep records for 7 days. Add the price.")
     logging = functions["EdgeIngestFunction"].get("LoggingConfig", {})
@@ -122,6 +124,7 @@ def components() -> Components:
             it["EventType"] == "origin-request"
             for it in distribution["DefaultCacheBehavior"].get("LambdaFunctionAssociations", [])
         ),
+        processor_gb=processing["EventsFunction"]["MemorySize"] / 1024,
     )
 
 
@@ -209,7 +212,10 @@ def dollars(
         "processor and S3": invocations
         * (
             price["lambda_request"]
-            + busy * PROCESSOR_GB * price["lambda_gb_second"]
+            + busy * deployed.processor_gb * price["lambda_gb_second"]
+            # All functions have active tracing: Lambda samples the first invocation of each second.
+            + price["xray_trace"]
+            + PROCESSOR_LOG_BYTES * price["log_byte"]
             + price["s3_put"]
             + live.writes * price["dynamodb_write"]
             + live.reads * price["dynamodb_read"]
@@ -303,10 +309,8 @@ def report(limits: dict[int, float], deployed: Components, *, is_compressed: boo
         met = _is_within(label, total(reference), limit) and met
         parts = dollars(size, measured, deployed, reference, is_compressed=is_compressed)
         print("      " + ", ".join(f"{name} {part:.4f}" for name, part in parts.items()))
-        shards = dollars(
-            size, measured, deployed, reference,
-            is_compressed=is_compressed, is_provisioned=True,
-        )  # fmt: skip
+        kind = {"is_compressed": is_compressed, "is_provisioned": True}
+        shards = dollars(size, measured, deployed, reference, **kind)
         label, amount = "    with StreamMode=PROVISIONED", sum(shards.values())
         met = _is_within(label, amount, MAX_SHARD_DOLLARS[size]) and met
         for location, delivery in CLOUDFRONT.items():

@@ -47,9 +47,11 @@ def prices() -> dict[str, Any]:
             "bytes": price["kinesis_out"],
         },
         "Stream function": {
-            "batches": price["lambda_request"],
+            "batches": price["lambda_request"]
+            + price["xray_trace"]
+            + cost.PROCESSOR_LOG_BYTES * price["log_byte"],
             # The metric has milliseconds.
-            "duration": cost.PROCESSOR_GB * price["lambda_gb_second"] / 1_000,
+            "duration": deployed.processor_gb * price["lambda_gb_second"] / 1_000,
         },
         "Live counters": {
             "batches": live.writes * price["dynamodb_write"] + live.reads * price["dynamodb_read"]

@@ -68,6 +68,9 @@ PRICES: Final = {
     "lambda_gb_second": Price(
         0.0000166667, "Lambda GB-second, x86", "aws.amazon.com/lambda/pricing", "2026-11"
     ),
+    "xray_trace": Price(
+        5.00 / MILLION, "trace that X-Ray records", "aws.amazon.com/xray/pricing", "2026-11"
+    ),
     "event_poller_unit_hour": Price(
         0.185, "hour of an event poller unit of Kafka", "aws.amazon.com/lambda/pricing", "2026-11"
     ),

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from aws_emulator.errors import CommandError
 from aws_emulator.route53.locations import REGIONS, latency_ms
-from benchmarks import capacity, capacity_charges, capacity_latency, cost_page
+from benchmarks import capacity, capacity_charges, capacity_latency, cost, cost_page
 from benchmarks.capacity_charges import Layout, event_dollars, monthly_dollars, total
 from benchmarks.capacity_quotas import Traffic, quotas, required_shards
+from benchmarks.cost_prices import CLOUDFRONT, MILLION, PRICES, REFERENCE
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_templates import load
 from tools.replay import log_source
@@ -207,6 +208,22 @@ def test_small_school_exceeds_no_quota_of_an_old_account() -> None:
     lines = capacity.quota_lines(Layout(["us-east-1"]), 1e6, 10)
     assert not any("EXCEEDED" in it for it in lines)
     assert math.isclose(capacity.peak_of(1e6), 10 * 1e6 / (730 * 3600))
+
+
+def test_processor_is_charged_for_its_memory_in_the_template_and_for_its_trace() -> None:
+    deployed = cost.components()
+    function = load(ROOT / "stacks" / "stream.yaml")["Resources"]["EventsFunction"]["Properties"]
+    assert deployed.processor_gb * 1024 == function["MemorySize"]
+    measured, delivery = capacity_charges.measured_request(10), CLOUDFRONT[REFERENCE]
+
+    def charge(gigabytes: float) -> float:
+        parts = cost.dollars(10, measured, deployed._replace(processor_gb=gigabytes), delivery)
+        return parts["processor and S3"] / MILLION * cost.EVENTS_PER_INVOCATION
+
+    busy_s = cost.PROCESSOR_S + cost.EVENTS_PER_INVOCATION * cost.PROCESSOR_EVENT_S
+    assert charge(3) - charge(1) == pytest.approx(2 * busy_s * PRICES["lambda_gb_second"].dollars)
+    others = ("lambda_request", "xray_trace", "s3_put")
+    assert charge(0) > sum(PRICES[name].dollars for name in others)
 
 
 def flat(prices: Any, *names: str) -> Iterator[tuple[tuple[str, ...], float]]:
