@@ -26,9 +26,9 @@ def trusts() -> Iterator[tuple[str, dict[str, Any]]]:
         for name, resource in transformed(path)["Resources"].items():
             if resource["Type"] == "AWS::IAM::Role":
                 statements = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-                for it in statements:
-                    if "Service" in it["Principal"]:
-                        yield f"{path.name}: {name}", it
+                for statement in statements:
+                    if "Service" in statement["Principal"]:
+                        yield f"{path.name}: {name}", statement
 
 
 @pytest.mark.parametrize(("role", "statement"), list(trusts()))
