@@ -257,6 +257,20 @@ def test_nothing_is_sent_or_stored_before_consent(context: BrowserContext, site:
 
 
 @pytest.mark.parametrize(
+    "denial", [*SIGNALS, "window.meridian = [['consent', {analytics: false}]]"]
+)
+def test_denial_before_script_has_loaded_deletes_the_id_of_an_earlier_visit(
+    context: BrowserContext, site: Site, denial: str
+) -> None:
+    site.attributes += ' data-storage="local"'
+    page = open_page(context, site)
+    wait_for_views(site, "/lesson")
+    assert page.evaluate("localStorage.length") == 1
+    context.add_init_script(denial)
+    assert open_page(context, site, "/other").evaluate("localStorage.length") == 0
+
+
+@pytest.mark.parametrize(
     ("storage", "stored"), [("none", [0, 0]), ("session", [1, 0]), ("local", [0, 1])]
 )
 def test_storage_of_id_is_set_by_attribute(

@@ -273,6 +273,8 @@
       if (options || !given?.writeKey) return;
       const host = script ? new URL(script.src).origin : location.origin;
       options = { host, storage: "session", ...given };
+      // The id of an earlier visit can be stored.
+      if (denied()) forget();
       if (optsOut()) return;
       if (document.prerendering) document.addEventListener("prerenderingchange", start, { once: true });
       else start();
