@@ -120,8 +120,11 @@ def check_home(environment: Environment, deployed: Mapping[str, Stack]) -> Findi
     )
 
 
-def check_leftovers(present: Sequence[ExistingResource]) -> Finding:
-    """Check that no resource of an earlier stack has a name that the templates need."""
+def check_leftovers(present: Sequence[ExistingResource], environment: str) -> Finding:
+    """Check that no resource of an earlier stack has a name that the templates need.
+
+    `environment` is the name of the environment, for the remedy.
+    """
     if stopping := leftovers.refused(present):
         listed = "; ".join(leftovers.describe(it) for it in stopping)
         return error(
@@ -137,7 +140,7 @@ def check_leftovers(present: Sequence[ExistingResource]) -> Finding:
             "leftovers",
             f"an earlier stack left resources behind: {listed}",
             "`make deploy` adopts those with data and deletes the empty ones. Or delete the empty "
-            "ones now: make leftovers REMOVE=1 PLACE=...",
+            f"ones now: make leftovers REMOVE=1 PLACE={environment}",
         )
     return ok("leftovers", "no resource of an earlier stack is in the way")
 
@@ -343,7 +346,8 @@ def check_regional_prerequisites(
             error(
                 "home stack",
                 f"stage {environment.stage} isn't deployed in the home Region",
-                "Deploy the home Region first: make deploy PLACE=<its environment>",
+                "Deploy the stage, which begins with the home Region: "
+                f"make deploy PLACE={environment.stage}",
             )
         )
     if replica_stream is None and environment.is_serving:

@@ -150,7 +150,7 @@ def _leftovers(
         present += recovery.find_leftovers(environment, account.client, caller.account)
     except (ClientError, BotoCoreError) as problem:
         raise CommandError(str(problem)) from problem
-    return checks.check_leftovers(present)
+    return checks.check_leftovers(present, environment.name)
 
 
 def _fixed_names(environment: Environment, account: Account, caller: Caller) -> Finding:

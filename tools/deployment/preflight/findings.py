@@ -48,7 +48,7 @@ def error(check: str, observation: str, remedy: str) -> Finding:
 def summary(findings: Sequence[Finding]) -> str:
     """Return one line with the number of findings of each severity."""
     counts = {it: sum(1 for each in findings if each.severity is it) for it in Severity}
-    return (
-        f"{counts[Severity.OK]} checks passed, {counts[Severity.WARNING]} warnings, "
-        f"{counts[Severity.ERROR]} errors"
-    )
+    nouns = {Severity.OK: "check", Severity.WARNING: "warning", Severity.ERROR: "error"}
+    shown = {it: f"{counts[it]} {noun}{'s' * (counts[it] != 1)}" for it, noun in nouns.items()}
+    shown[Severity.OK] += " passed"
+    return ", ".join(shown.values())

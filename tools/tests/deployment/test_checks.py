@@ -223,7 +223,9 @@ def test_edge_needs_home_stack_and_no_replica() -> None:
     home = Stack("CREATE_COMPLETE", {"UserPoolArn": "arn"})
     check = checks.check_regional_prerequisites
     assert severities(check(environment("edge"), home, None)) == [Severity.OK]
-    assert severities(check(environment("edge"), None, None)) == [Severity.ERROR]
+    (finding,) = check(environment("edge"), None, None)
+    assert finding.severity is Severity.ERROR
+    assert finding.remedy.endswith("make deploy PLACE=prod")
 
 
 @pytest.mark.parametrize(
@@ -286,3 +288,8 @@ def test_problem_without_a_remedy_does_not_exist() -> None:
     """The only constructors of problems, `warning` and `error`, require a remedy."""
     for finding in (warning("c", "o", "r"), error("c", "o", "r")):
         assert len(finding.lines()) == 2
+
+
+def test_summary_counts_one_finding_of_each_severity() -> None:
+    findings = [ok("a", ""), warning("b", "", ""), error("c", "", "")]
+    assert summary(findings) == "1 check passed, 1 warning, 1 error"

@@ -117,7 +117,7 @@ def test_leftovers_that_preflight_could_not_read_are_unknown() -> None:
     """The deployment then looks for them itself, and stops with the reason."""
     unreadable = checks.check_unreadable("leftovers", "access denied")
     assert known_leftovers([unreadable], []) is None
-    assert known_leftovers([checks.check_leftovers([])], []) == []
+    assert known_leftovers([checks.check_leftovers([], "default")], []) == []
 
 
 def test_deployment_looks_for_leftovers_once() -> None:

@@ -156,4 +156,7 @@ def test_preflight_stops_a_deployment_only_for_leftovers_with_an_obstacle(
     obstacles: list[str], severity: Severity
 ) -> None:
     present = [existing(f"table-{index}", "items", it) for index, it in enumerate(obstacles)]
-    assert checks.check_leftovers(present).severity is severity
+    finding = checks.check_leftovers(present, "staging")
+    assert finding.severity is severity
+    if severity is Severity.WARNING:
+        assert finding.remedy.endswith("make leftovers REMOVE=1 PLACE=staging")
