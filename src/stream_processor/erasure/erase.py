@@ -9,8 +9,9 @@ Each version of each object is read. An object with the person's rows is written
 key, with the same rows in the same order (`person.erased`) and the same metadata; S3 refuses the
 write if somebody else wrote it since. Then the older versions are deleted. Compacted files of such
 an hour are deleted and made again, and so are the saved states of the nightly comparison. The index
-of copies is deleted; compaction writes it again for the hours that it reads. Passes are repeated
-until one finds nothing; between them the command waits for what was on its way.
+of copies is deleted; compaction writes it again for the hours that it reads. Names of pages with an
+id are replaced in the daily marts, and counted as "(other)" by the live counters. Passes are
+repeated until one finds nothing; between them the command waits for what was on its way.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from stream_processor.errors import MissingObjectError, StreamProcessorError
 from stream_processor.repair import item_states
 from stream_processor.repair.redrive import FAILURES, FailedBatches
 from stream_processor.repair.stream_reader import StreamReader
-from stream_processor.storage import lake_keys, object_writer, parquet
+from stream_processor.storage import lake_keys, live_counters, object_writer, parquet
 from stream_processor.storage.app_context import AppContext
 from stream_processor.storage.position import BEGIN, Position
 from stream_processor.storage.s3 import Bucket, Version
@@ -43,8 +44,10 @@ from stream_processor.table.publish import EventsTable
 _ROWS: Final = (f"{lake_keys.EVENTS}/", f"{lake_keys.CHANGES}/")
 _OF_HOURS: Final = (f"{copies.COMPACTED_PREFIX}/", f"{compact.REST_PREFIX}/")
 _DERIVED: Final = (*_OF_HOURS, f"{item_states.PREFIX}/")
+#: The daily marts (lake/jobs/marts.py) have no ids, but names of pages.
+_MARTS: Final = "marts/"
 #: The stages of a pass: prefixes of the lake, and that of the failures bucket.
-_STAGES: Final = (*_ROWS, *_DERIVED, FAILURES)
+_STAGES: Final = (*_ROWS, *_DERIVED, _MARTS, FAILURES)
 _MAX_PASSES: Final = 5
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -53,9 +56,10 @@ _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 class Report:
     """The counts of a run in one Region, and what is left.
 
-    `rows` and `versions` are counts by table: rows erased, and older versions deleted. `left` names
-    objects that still have something of the person. `waiting` are records on the stream that aren't
-    in the lake yet. Records that are stay on the stream until `stream_expires`.
+    `rows` and `versions` are counts by table: rows erased, and older versions deleted. `objects`
+    are those that were written again, with items of the live counters. `left` names objects that
+    still have something of the person. `waiting` are records on the stream that aren't in the lake
+    yet. Records that are stay on the stream until `stream_expires`.
     """
 
     region: str
@@ -141,6 +145,9 @@ class Eraser:
         """
         if start == BEGIN:
             FailedBatches(self._app).run()
+            if minutes := live_counters.hide_pages(self._app.live, person.is_named_in):
+                report.rows["live"] = report.rows.get("live", 0) + minutes
+                report.objects += minutes
         affected = _Affected(set(), [])
         walk = self._walk(person, start, affected, report)
         following = next((it for it in walk if not has_time()), None)

@@ -33,9 +33,11 @@ _CHANGE_KEEPS: Final = frozenset(
     }
 )
 _KEYS: Final = ("pk", "sk", "keys_json")
+#: The column of a daily mart that can name the person.
+_PAGE: Final = "page_path"
 #: Columns that can name the person, besides those of ids.
 _TEXTS: Final = (
-    *("event_json", "raw", "page_url", "page_search", "page_referrer"),
+    *("event_json", "raw", "page_url", "page_path", "page_search", "page_referrer"),
     *("pk", "sk", "keys_json", "old_image_json", "new_image_json", "image"),
 )
 #: In place of an id in a key.
@@ -176,6 +178,8 @@ def records(table: pa.Table, numbers: Sequence[int]) -> set[tuple[str, str]]:
 
 def erased(table: pa.Table, numbers: Sequence[int], person: Person) -> pa.Table:
     """Return the table with the same rows in the same order, and nothing personal in `numbers`."""
+    if "verdict" not in table.schema.names:
+        return _without_pages(table, numbers)
     is_events = "message_id" in table.schema.names
     keeps = _EVENT_KEEPS if is_events else _CHANGE_KEEPS
     marked = [False] * len(table)
@@ -195,6 +199,17 @@ def erased(table: pa.Table, numbers: Sequence[int], person: Person) -> pa.Table:
             values = [None if mark else it for mark, it in zip(marked, values, strict=True)]
         columns.append(pa.array(values, column.type))
     return pa.table(columns, schema=table.schema)
+
+
+def _without_pages(table: pa.Table, numbers: Sequence[int]) -> pa.Table:
+    """Return a daily mart with the names of some pages replaced."""
+    at = table.schema.get_field_index(_PAGE)
+    names = table.column(at).to_pylist()
+    for number in numbers:
+        names[number] = _REPLACEMENT
+    return table.set_column(
+        at, table.schema.field(at), pa.array(names, table.schema.field(at).type)
+    )
 
 
 def _column(table: pa.Table, name: str, length: int) -> list[Any]:

@@ -64,13 +64,14 @@ class Table:
             raise StorageError(self._failure("write", error)) from error
         return True
 
-    def query(self, condition: str, values: Item) -> Iterator[Item]:
+    def query(self, condition: str, values: Item, *, is_consistent: bool = False) -> Iterator[Item]:
         """Yield the items of one partition in order.
 
         Raises:
             StorageError: DynamoDB failed.
         """
-        yield from self._pages("query", KeyConditionExpression=condition, Values=values)
+        query = {"KeyConditionExpression": condition, "Values": values}
+        yield from self._pages("query", ConsistentRead=is_consistent, **query)
 
     def scan(self) -> Iterator[Item]:
         """Yield every item, as of the read of its page (consistent reads).

@@ -10,7 +10,7 @@ at least once, and the watermark rejects the second time.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -132,6 +132,29 @@ def since(table: Table, minute: str) -> Iterator[tuple[str, MinuteCounts]]:
     values = {":live": {"S": PARTITION}, ":from": {"S": minute}}
     for item in table.query("board = :live AND slot >= :from", values):
         yield item["slot"]["S"].partition("#")[0], read(item)
+
+
+def hide_pages(table: Table, is_hidden: Callable[[str], bool]) -> int:
+    """Count the views of some pages as those of OTHER; return how many items had such a page.
+
+    `is_hidden` tells by the name. A writer that read the item before can write a name again.
+
+    Raises:
+        StorageError: DynamoDB failed.
+    """
+    changed = 0
+    # A key's value can't be empty (DynamoDB, "Query").
+    values = {":live": {"S": PARTITION}, ":from": {"S": "0"}}
+    for item in table.query("board = :live AND slot >= :from", values, is_consistent=True):
+        pages = _counter(item["pages"])
+        hidden = [name for name in pages if is_hidden(name)]
+        if not hidden:
+            continue
+        pages[OTHER] += sum(pages.pop(name) for name in hidden)
+        # If the condition fails, a writer was faster: the next pass reads the item again.
+        table.put_if({**item, "pages": _map(pages)}, "through = :seen", {":seen": item["through"]})
+        changed += 1
+    return changed
 
 
 def _busiest(counts: Counter[str], limit: int) -> Counter[str]:
