@@ -7,6 +7,7 @@ from typing import Final
 
 #: The code of the events of suppressed persons, in a response with status 200.
 SUPPRESSED: Final = "suppressed"
+SUPPRESSED_MESSAGE: Final = "the person's events must not be stored"
 
 
 class IngestError(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from clickstream.event import InvalidEventError, View
-from edge_ingest.errors import SUPPRESSED
+from edge_ingest.errors import SUPPRESSED, SUPPRESSED_MESSAGE
 from signed_snapshot.keyed import keyed_fingerprint
 
 # The ids in a text that can't be parsed: too long, not JSON, or with a field of a wrong type.
@@ -54,7 +54,7 @@ class Suppressed:
             identifiers += _ids_in(text)
         for identifier in identifiers:
             if identifier is not None and str(identifier) in self:
-                raise InvalidEventError(SUPPRESSED, "the person's events must not be stored")
+                raise InvalidEventError(SUPPRESSED, SUPPRESSED_MESSAGE)
 
     def occurs_in(self, text: bytes) -> bool:
         """Return whether a text that isn't a valid event contains the id of a suppressed person."""

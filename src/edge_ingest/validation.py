@@ -15,7 +15,7 @@ import msgspec
 from clickstream import Accepted, times
 from clickstream.digest import sha256
 from clickstream.event import EventType, InvalidEventError, View, event_times, read, validate_event
-from edge_ingest.errors import ContentTooLargeError
+from edge_ingest.errors import SUPPRESSED, SUPPRESSED_MESSAGE, ContentTooLargeError
 from edge_ingest.json_rewrite import rewrite, set_type
 from edge_ingest.parsing import Payload
 from edge_ingest.settings import Limits
@@ -73,11 +73,11 @@ class StorageRules(msgspec.Struct, frozen=True):
         if self.consent is not None:
             self.consent(view)
 
-    def permit_unread(self, text: bytes) -> bool:
-        """Return whether a text may be stored that isn't a valid event."""
-        if self.consent is not None:
-            return False
-        return self.suppressed is None or not self.suppressed.occurs_in(text)
+    def judge_unread(self, text: bytes, error: InvalidEventError) -> tuple[InvalidEventError, bool]:
+        """Return why to reject a text that isn't a valid event, and whether it may be stored."""
+        if self.suppressed is not None and self.suppressed.occurs_in(text):
+            return InvalidEventError(SUPPRESSED, SUPPRESSED_MESSAGE), False
+        return error, self.consent is None
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -161,9 +161,10 @@ def validate(
                 event = set_type(event, view, event_type)
             message_id = view.message_id or derived.message_id(view, text)
         except InvalidEventError as error:
+            reason = error
             if rules is not None and not is_read:
-                storable = rules.permit_unread(text)
-            rejected.append(Rejection(i, error.code, str(error), text if storable else None))
+                reason, storable = rules.judge_unread(text, error)
+            rejected.append(Rejection(i, reason.code, str(reason), text if storable else None))
             continue
         views.append(view)
         stored = Accepted(

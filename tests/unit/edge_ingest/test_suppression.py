@@ -103,9 +103,17 @@ def test_other_events_of_the_batch_are_stored_without_its_context(site: Site) ->
 )
 def test_invalid_event_of_a_suppressed_person_is_not_stored(site: Site, text: bytes) -> None:
     event = text.replace(b"%s", PERSON.encode())
-    response = site.send(harness.WRITE_KEY, body=b'{"batch":[' + event + b"]}")
-    assert json.loads(response["body"])["rejected"]
-    assert "sha@example.com" not in stored_text(site)
+    batch = event + b',{"type":"page","userId":"other"}'
+    context = json.dumps({"traits": {"email": CANARY}}).encode()
+    body = b'{"batch":[%s],"context":%s}' % (batch, context)
+    response = json.loads(site.send(harness.WRITE_KEY, body=body)["body"])
+    assert [(it["index"], it["code"]) for it in response["rejected"]] == [(0, "suppressed")]
+    assert response["accepted"] == 1
+    # The batch's context and the request's facts can be the person's.
+    text_of_records = stored_text(site)
+    assert "sha@example.com" not in text_of_records
+    assert CANARY not in text_of_records
+    assert {record.header.ip for record in site.streams.records} == {None}
 
 
 @pytest.mark.parametrize("first", ['"userId"', '"user\\u0049d"', '"\\u0061nonymousId"'])
