@@ -83,15 +83,38 @@ def _state(copy: RegionalCopy, copies: Sequence[RegionalCopy]) -> tuple[str, str
                 "The first copy arrived before the hours that were read. FROM=<date> finds it."
             )
         return "duplicate", f"The first copy is in {_where(good[0])}."
-    elsewhere = [it for it in good if it.region != copy.region]
-    if elsewhere:
-        return "good", (
-            f"The lake of {elsewhere[0].region} has a copy too: the client sent the event to two "
-            "Regions. Count each messageId once in queries over Regions."
-        )
+    if good:
+        return "good", _sentence_of_copies(copy, good)
     return "good", str(row.get("reason_code") or "") and (
         f"The collector replaced a value: {row['reason_code']}."
     )
+
+
+def _sentence_of_copies(copy: RegionalCopy, others: Sequence[RegionalCopy]) -> str:
+    """Return where another good copy of an event is, and which one the views have."""
+    elsewhere = [it for it in others if it.region != copy.region]
+    if elsewhere:
+        other, view = min(elsewhere, key=_order), "events_once_all_regions"
+        sentence = (
+            f"The lake of {other.region} has a copy too: the client sent the event to two "
+            "Regions. Count each messageId once in queries over Regions."
+        )
+    else:
+        other, view = min(others, key=_order), "events_once"
+        sentence = (
+            f"Another copy is in {_where(other)}: it came to another shard, or after the window "
+            "of the duplicates."
+        )
+    is_first = _order(copy) < min(map(_order, others))
+    return f"{sentence} `{view}` has {'this' if is_first else 'that'} copy."
+
+
+def _order(copy: RegionalCopy) -> tuple[str, str, str, str, str, int]:
+    """Return by what the views choose the first copy: the hour, the time and the position."""
+    hour, row = copy.key.rpartition("/")[0], copy.row
+    received = str(row.get("received_at") or "")
+    place = row["shard_id"], row["sequence_number"], row["record_index"]
+    return hour, received, copy.region, *place
 
 
 def _bad_state(copy: RegionalCopy, copies: Sequence[RegionalCopy]) -> tuple[str, str]:
@@ -200,7 +223,8 @@ def main(environment: Mapping[str, str] = os.environ, directory: Path = STATE / 
         f"No event has the ID {wanted} in the lakes, the streams and the failures buckets of "
         f"{regions}.\nThe collector stores nothing of a request that it answered with 4xx "
         "(`make trace ID=<x-amz-cf-id>`),\nof a suppressed person (`make suppress`) and of an "
-        "event without consent. FROM=<date> looks further\nback than a day."
+        "event without consent. An erased row (`make erase`)\nhas no ID. FROM=<date> looks further "
+        "back than a day."
     )
     return 1
 

@@ -83,6 +83,17 @@ def test_event_in_two_regions_is_explained() -> None:
     assert "Count each messageId once" in text(copy_of(), copy_of(region="eu-west-2"))
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-2"])
+def test_of_two_good_copies_the_one_that_queries_count_is_named(region: str) -> None:
+    first = copy_of()
+    second = copy_of(region=region, sequence_number="9", received_at="2026-11-27T10:00:01.000")
+    view = "events_once" if region == first.region else "events_once_all_regions"
+    lines = text(second, first).splitlines()
+    assert sum(f"`{view}` has this copy" in it for it in lines) == 1
+    assert sum(f"`{view}` has that copy" in it for it in lines) == 1
+    assert f"`{view}` has that copy" in lines[3]
+
+
 def test_repaired_value_is_named() -> None:
     assert "time_invalid" in text(copy_of(reason_code="time_invalid"))
 
@@ -133,7 +144,9 @@ def test_unknown_id_prints_where_the_command_looked(
     monkeypatch.setattr(commands, "run", lambda *_, **__: empty)
     monkeypatch.setattr(why, "stacks_of", lambda *_: STACKS)
     assert why.main({"ID": "m1"}, tmp_path) == 1
-    assert "us-east-1, eu-west-2" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "us-east-1, eu-west-2" in printed
+    assert "`make erase`" in printed
 
 
 def test_region_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
