@@ -73,7 +73,9 @@ class StorageRules(msgspec.Struct, frozen=True):
         if self.consent is not None:
             self.consent(view)
 
-    def judge_unread(self, text: bytes, error: InvalidEventError) -> tuple[InvalidEventError, bool]:
+    def evaluate_unread(
+        self, text: bytes, error: InvalidEventError
+    ) -> tuple[InvalidEventError, bool]:
         """Return why to reject a text that isn't a valid event, and whether it may be stored."""
         if self.suppressed is not None and self.suppressed.occurs_in(text):
             return InvalidEventError(SUPPRESSED, SUPPRESSED_MESSAGE), False
@@ -163,7 +165,7 @@ def validate(
         except InvalidEventError as error:
             reason = error
             if rules is not None and not is_read:
-                reason, storable = rules.judge_unread(text, error)
+                reason, storable = rules.evaluate_unread(text, error)
             rejected.append(Rejection(i, reason.code, str(reason), text if storable else None))
             continue
         views.append(view)
