@@ -277,6 +277,16 @@ def test_restored_version_of_a_deleted_object_is_erased(lake: Lake) -> None:
     assert lake.names(USER) == []
 
 
+def test_records_of_an_object_without_versions_are_restored_and_erased_again(lake: Lake) -> None:
+    lake.write(visit("m1", userId=USER))
+    assert lake.erase(USER).complete
+    for version in list(lake.aws.app().lake.versions("events/")):
+        lake.aws.app().lake.delete_version(version)
+    assert lake.verify(restore=True)
+    assert lake.erase(USER).rows == {"events": 1}
+    assert lake.names(USER) == []
+
+
 def test_object_written_since_it_was_read_is_not_overwritten(lake: Lake) -> None:
     lake.write(visit("m1", userId=USER))
     (key,) = lake.s3.list_keys()
