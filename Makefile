@@ -252,6 +252,7 @@ capacity: setup ## Calculate latency by city, the quotas that end first, and a m
 	@$(PY) benchmarks/capacity.py
 
 reference: setup ## Generate the API's OpenAPI document and its page, and the cockpit's prices and runbook
+	@$(PY) -m tools.region_operations
 	@$(PY) -m tools.api_reference
 	@$(PY) -m tools.runbook_pages
 	@$(PY) -m benchmarks.cost_page

@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
@@ -50,7 +51,9 @@ _INTRODUCTION: Final = (
     "<p>The paths are below <code>/api</code>. The same as a file: "
     '<a href="/api/openapi.json">openapi.json</a>. An error has the media type '
     "<code>application/problem+json</code> and a stable <code>code</code> "
-    '(<a href="#schema-Problem">Problem</a>).</p>'
+    '(<a href="#schema-Problem">Problem</a>). The operations with <code>further-1</code> in their '
+    "path exist if the stage has a further Region, and the same with <code>further-2</code> to "
+    "<code>further-4</code> for the next ones.</p>"
 )
 
 type Node = Mapping[str, Any]
@@ -61,7 +64,9 @@ def document() -> dict[str, Any]:
     resources = yaml_parse(DEFINITION.read_text())["Resources"]
     body = resources["Api"]["Properties"]["DefinitionBody"]
     components = _included(body["components"])
-    paths = {path: _path(_included(item)) for path, item in body["paths"].items()}
+    paths = {
+        path: _path(_included(item)) for path, item in body["paths"].items() if _is_described(path)
+    }
     return {
         "openapi": body["openapi"],
         "info": {
@@ -78,8 +83,15 @@ def document() -> dict[str, Any]:
     }
 
 
+def _is_described(path: str) -> bool:
+    """Return whether the reference has a path: one further Region stands for all."""
+    return not re.search(r"/further-[2-9](/|$)", path)
+
+
 def _included(node: Node) -> Any:
-    """Return the file that AWS::Include inserts here."""
+    """Return the file that AWS::Include inserts here, if the stage has the Region."""
+    if "Fn::If" in node:
+        node = node["Fn::If"][1]
     location = node["Fn::Transform"]["Parameters"]["Location"]
     return yaml_parse((DEFINITION.parent / location).read_text())
 

@@ -14,6 +14,7 @@ from aws_emulator.errors import CommandError
 from tests.support.waiting import wait_until
 from tests.system.conftest import EDGE, LONDON, MUMBAI
 from tests.system.test_journey import event, post, rows
+from tests.system.test_regions import operated_regions, operator_token
 from tools.deployment import collector, region_values, replicas
 from tools.deployment.destroy import release
 from tools.deployment.environments import Environment
@@ -196,16 +197,21 @@ def sending(regions: system.System) -> Iterator[list[str]]:
 def test_region_is_added_and_removed_while_events_arrive(regions: system.System) -> None:
     """`make region`: each accepted event is in one lake, once, and none is left in the stream."""
     edge, clients = environment(regions, EDGE), clients_of(regions)
+    token = operator_token(regions)
     with sending(regions) as sent:
         assert change_regions({"ADD": FRANKFURT}, regions.directory) == 0
         assert mark_regions(regions, MUMBAI, FRANKFURT) == [FRANKFURT, MUMBAI]
         assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI, FRANKFURT]
+        for called in (LONDON, MUMBAI, FRANKFURT):
+            assert operated_regions(regions, called, token) == [LONDON, MUMBAI, FRANKFURT]
         # Another Region is nearer.
         collector.set_regions(edge, [FRANKFURT], clients)
         wait_until_collector_writes_to(regions, FRANKFURT)
         collector.set_regions(edge, [LONDON, MUMBAI, FRANKFURT], clients)
         assert change_regions({"REMOVE": FRANKFURT}, regions.directory) == 0
         assert mark_regions(regions, MUMBAI) == ["none"]
+        for called in (LONDON, MUMBAI):
+            assert operated_regions(regions, called, token) == [LONDON, MUMBAI]
         wait_until_collector_writes_to(regions, LONDON)
     assert collector.collector_regions(edge, clients) == [LONDON, MUMBAI]
     assert clients("dynamodb", FRANKFURT).list_tables()["TableNames"] == [

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -161,20 +162,51 @@ def test_edge_functions_run_in_the_region_of_the_edge_location(regions: system.S
     assert get(near_mumbai, "/premium/", paying.token).status_code == 200
 
 
-def test_operator_queries_the_lake_of_each_region(regions: system.System) -> None:
-    """Each Region has a lake; the operations of Mumbai read that of Mumbai only."""
-    end_environments(regions, EDGE_INGEST)
-    near_mumbai = replace(regions, urls={LONDON: regions.urls[MUMBAI]})
-    sent = event("track", "regions", event="In one lake")
-    assert post(near_mumbai, "/v1/track", sent).status_code == 200
-    where = f"message_id = '{sent['messageId']}'"
-    assert stored(regions, where, 1, f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}")
+def operator_token(regions: system.System) -> str:
+    """Return the access token of a new user of the group operators."""
     email, password = f"operator-{uuid.uuid4().hex[:8]}@example.com", uuid.uuid4().hex
     pool = regions.deployed.outputs["UserPoolId"]
     put_user(
         client("cognito-idp", regions.target), pool, email, password, paying=False, operator=True
     )
-    token = access_token_of(regions, email, password)
+    return access_token_of(regions, email, password)
+
+
+def operated_regions(regions: system.System, called: str, token: str) -> list[str]:
+    """Return the Regions of the cockpit, whose operations the API of a Region has."""
+
+    def call(path: str) -> Any:
+        status, answer = call_api(regions, called, "GET", path, token=token)
+        assert status == 200, answer
+        return answer
+
+    start = int(time.time()) - 600
+    names = []
+    for listed in call("/operator/regions")["places"]:
+        segment, name = listed["place"], listed["regionName"]
+        flow = call(f"/operator/flow/{segment}?start={start}&period=60")
+        alarms = call(f"/operator/alarms/{segment}")
+        assert (flow["regionName"], alarms["regionName"]) == (name, name)
+        assert alarms["alarms"]
+        assert "verdicts" in call(f"/operator/verdicts/{segment}?source=portal")
+        names.append(name)
+    path = f"/operator/flow/further-{len(names)}?start={start}&period=60"
+    assert call_api(regions, called, "GET", path, token=token)[0] == 404
+    return names
+
+
+def test_operator_reads_the_figures_and_the_lake_of_each_region(regions: system.System) -> None:
+    """Each Region has a lake; the operations of Mumbai read that of Mumbai only."""
+    end_environments(regions, EDGE_INGEST)
+    near_mumbai = replace(regions, urls={LONDON: regions.urls[MUMBAI]})
+    sent = event("track", "regions", event="In one lake")
+    answer = post(near_mumbai, "/v1/track", sent)
+    assert answer.status_code == 200
+    where = f"message_id = '{sent['messageId']}'"
+    assert stored(regions, where, 1, f"meridian-{regions.target.stage}-lake-000000000000-{MUMBAI}")
+    token = operator_token(regions)
+    for called in (LONDON, MUMBAI):
+        assert operated_regions(regions, called, token) == [LONDON, MUMBAI]
 
     def call(method: str, path: str, body: Any = None) -> Any:
         status, answer = call_api(regions, LONDON, method, path, body, token=token)
@@ -185,13 +217,22 @@ def test_operator_queries_the_lake_of_each_region(regions: system.System) -> Non
         ended = {"SUCCEEDED", "FAILED", "CANCELLED"}
         wait_until(lambda: call("GET", path)["state"] in ended, f"the end of {path}")
 
-    for queries, count in (("/operator/lakes/ap-south-1/queries", 1), ("/operator/queries", 0)):
+    requests = {
+        segment: {
+            it["requestId"]
+            for it in call("GET", f"/operator/verdicts/{segment}?source=portal")["verdicts"]
+        }
+        for segment in ("home", "further-1")
+    }
+    request_id = answer.headers["x-amz-cf-id"]
+    assert (request_id in requests["home"], request_id in requests["further-1"]) == (False, True)
+    for queries, count in (("/operator/lakes/further-1/queries", 1), ("/operator/queries", 0)):
         body = {"requestId": str(uuid.uuid4()), "sql": f"SELECT count(*) FROM events WHERE {where}"}
         path = f"{queries}/{call('POST', queries, body)['queryId']}"
         wait_for_end(path)
         assert call("GET", path)["state"] == "SUCCEEDED"
         assert call("GET", f"{path}/rows")["rows"][1:] == [[str(count)]]
-    status, refused = call_api(regions, LONDON, "POST", "/operator/lakes/ap-south-1/queries", body)
+    status, refused = call_api(regions, LONDON, "POST", "/operator/lakes/further-1/queries", body)
     assert (status, refused["code"]) == (403, "not_operator")
 
 

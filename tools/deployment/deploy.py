@@ -116,7 +116,9 @@ def deploy(
         replicas.remove_accounts(environment, account.client)
         replicas.add_missing(environment, account.client)
         s3 = boto3.client("s3", region_name=environment.region)
-        regions = [it.region for it in (layout.home, *layout.others)]
+        # In the order of the numbers in the paths of the operators' operations.
+        further = replicas.deployed(environment, account.client) or []
+        regions = [environment.region, *further]
         bucket = stack.outputs["PortalBucket"]
         domain = environment.parameter("Domain")
         origin = f"https://{domain}" if domain else ""

@@ -28,6 +28,8 @@ HEALTH_CHECK: Final = "HealthCheckId"
 HEALTH_CHECKS: Final = "HealthChecks"
 #: The parameter of a Region with an API: whether clients can call its execute-api endpoint.
 ENDPOINT: Final = "ExecuteApiEndpoint"
+#: The parameter with the further Regions, which the operators' operations of each API read.
+FURTHER_REGIONS: Final = "ReplicaRegions"
 #: The parameter of a further Region with the Region that has its mark; none for the home.
 MARK_REGION: Final = "MarkRegion"
 #: Outputs of the edge's stack that are parameters of a home without the edge.
@@ -72,7 +74,7 @@ def needed_values(
         names += ("UserPoolClientId",)
     if environment.parameter("Domain"):
         names += SHARED_KEYS
-        values |= _mark(layout, environment)
+        values |= _mark(layout, environment) | _further_regions(layout, clients)
     if _exists(layout.edge, clients):
         values |= _outputs(layout.edge, DISTRIBUTION, clients)
     return values | _outputs(layout.home, names, clients)
@@ -83,9 +85,9 @@ def pass_on(environment: Environment, layout: Layout, clients: collector.Clients
 
     The edge gets those of the home, the Regions of the streams and their health checks, the home
     those of the edge.
-    Further Regions get the home's keys, the Region with the mark of their evacuation, and the
-    distribution that reads their copy of the pages. The home and the edge get the Regions with a
-    copy.
+    Further Regions get the home's keys, the list of the further Regions, the Region with the mark
+    of their evacuation, and the distribution that reads their copy of the pages. The home and the
+    edge get the Regions with a copy.
 
     Raises:
         ClientError: A call failed.
@@ -239,11 +241,22 @@ def pass_health_checks(layout: Layout, clients: collector.Clients) -> None:
 
 
 def _pass_to_further(layout: Layout, clients: collector.Clients) -> None:
-    """Pass the home's keys and the Regions with the marks of `make evacuate` to further Regions."""
+    """Pass the home's keys and lists of Regions to further Regions, whose APIs CloudFront calls."""
     for further in layout.others:
         if _exists(further, clients):
             values = _outputs(layout.home, SHARED_KEYS, clients) | _mark(layout, further)
-            _update(further, values, clients)
+            _update(further, values | _further_regions(layout, clients), clients)
+
+
+def _further_regions(layout: Layout, clients: collector.Clients) -> dict[str, str]:
+    """Return the parameter with the further Regions of a layout, in the order of the home's stack.
+
+    The number of a Region in the list is in the paths of its operations.
+    """
+    present = replicas.deployed(layout.home, clients)
+    regions = {it.region for it in layout.others}
+    listed = [it for it in present or () if it in regions]
+    return {} if present is None else {FURTHER_REGIONS: ",".join(listed)}
 
 
 def _mark(layout: Layout, further: Environment) -> dict[str, str]:

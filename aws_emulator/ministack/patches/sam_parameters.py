@@ -30,6 +30,7 @@ _MAX_TRANSLATIONS: Final = 256
 #: Translations of a template with different values.
 _MAX_VALUES: Final = 4
 _REGION: Final = "AWS_DEFAULT_REGION"
+_ALWAYS_DEPLOY: Final = '"AlwaysDeploy": true'
 #: Stands for a reading of all values. No parameter has this name.
 _ALL: Final = "*"
 #: The names of the values that the current translation has read.
@@ -92,7 +93,8 @@ def keep_translations(transform: Callable[..., Any]) -> Callable[..., Any]:
             if all(texts.get(name) == text for name, text in read.items()):
                 translations.move_to_end(key)
                 return json.loads(translated)
-        names: set[str] = set()
+        # Each change of the stack is to deploy the API, also one of a value that isn't read.
+        names: set[str] = {_ALL} if _ALWAYS_DEPLOY in key[1] else set()
         token = _read.set(names)
         try:
             translated = json.dumps(transform(copy.deepcopy(template), values, managed_policies))

@@ -125,6 +125,37 @@ def test_kept_translation_of_a_function_equals_new_one(sequence: list[dict[str, 
             assert translate(_TEMPLATE, dict(values), policies) == new
 
 
+@pytest.mark.usefixtures("recording")
+@pytest.mark.parametrize("always", [False, True])
+def test_api_is_deployed_for_a_value_that_sam_does_not_read(always: bool) -> None:
+    """ "Always deploys the API, even when no changes to the API have been detected." """
+    translate = keep_translations(sam_transform)
+    path = {"get": {"summary": {"Ref": "Text"}}}
+    properties = {
+        "StageName": "api",
+        "AlwaysDeploy": always,
+        "DefinitionBody": {"openapi": "3.0.1", "paths": {"/a": path}},
+    }
+    template = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Parameters": {"Text": {"Type": "String"}},
+        "Resources": {"Api": {"Type": "AWS::Serverless::Api", "Properties": properties}},
+    }
+
+    def deployment(text: str) -> str:
+        translated = translate(template, {"Text": text}, SimpleNamespace(load=dict))
+        (logical_id,) = [it for it in translated["Resources"] if it.startswith("ApiDeployment")]
+        return str(logical_id)
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+        seconds = iter(range(100))
+        clock = SimpleNamespace(time=lambda: next(seconds))
+        environment.setattr("samtranslator.model.apigateway.time", clock)
+        assert (deployment("a") != deployment("b")) == always
+        assert deployment("b") == deployment("b")
+
+
 def test_failed_translation_is_not_translate() -> None:
     results: list[Any] = [ValueError("invalid"), {"Resources": {}}]
 

@@ -21,7 +21,7 @@ ROWS = "/operator/queries/{query}/rows"
 SAVED = "/operator/saved-queries"
 ONE = "/operator/saved-queries/{query}"
 #: Queries of the home's lake, and of another Region's.
-STARTS = (START, "/operator/lakes/ap-south-1/queries")
+STARTS = (START, "/operator/lakes/further-1/queries")
 ACTIONS = {
     ("POST", START): "StartQueryExecution",
     ("GET", STATE): "GetQueryExecution",
@@ -43,7 +43,7 @@ def sent(method: str, path: str, groups: str, body: Any = None, **params: str) -
     integration = method_of(method, path).integration
     service = integration.service
     assert service is not None
-    region = "ap-south-1" if "ap-south-1" in path else school_api.HOME
+    region = school_api.FURTHER[0] if "further-1" in path else school_api.HOME
     assert (service.name, service.region, service.path) == ("athena", region, "/")
     assert service.role == school_api.OPERATORS_ROLE_ARN
     claims = {"cognito:groups": groups}

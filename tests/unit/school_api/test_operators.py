@@ -8,20 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws_emulator.rest_api import definition
 from aws_emulator.rest_api.integration_request import build_integration_request
 from aws_emulator.rest_api.integration_response import build_method_response
-from aws_emulator.rest_api.model import Request, ServiceResponse
+from aws_emulator.rest_api.model import Integration, Request, ServiceResponse
 from tests import strategies
 from tests.support import school_api
 from tests.support.paths import ROOT
 from tests.unit.school_api.test_mapping_templates import SUB, context, method_of
 from tests.unit.stacks.test_alarm_metrics import is_emitted
 from tests.unit.stacks.test_templates import resources, statements
+from tools import region_operations
 
-FLOWS = {"/operator/flow/home": school_api.HOME, "/operator/flow/ap-south-1": "ap-south-1"}
+#: The places of a stage with a further Region, which no template names.
+PLACES = {"home": school_api.HOME} | {
+    f"further-{number}": region for number, region in enumerate(school_api.FURTHER, 1)
+}
+FLOWS = {f"/operator/flow/{segment}": region for segment, region in PLACES.items()}
 ALARMS = {
-    "/operator/alarms/home": school_api.HOME,
-    "/operator/alarms/ap-south-1": "ap-south-1",
+    **{f"/operator/alarms/{segment}": region for segment, region in PLACES.items()},
     "/operator/alarms/edge": "us-east-1",
 }
 OPERATIONS = FLOWS | ALARMS
@@ -49,6 +54,8 @@ FILTERED = {
     for it in resource["Properties"]["MetricTransformations"]
 }
 START = "1790000000"
+LISTED = "/operator/regions"
+INTEGRATION = "x-amazon-apigateway-integration"
 
 
 def sent(path: str, groups: str | None, **query: str) -> tuple[dict[str, str], Any]:
@@ -74,6 +81,79 @@ def received(
         context(request, SUB, **{"cognito:groups": groups}),
     )
     return answer.status, json.loads(answer.body)
+
+
+@pytest.mark.parametrize("further", [(), ("sa-east-1", "eu-west-3"), tuple("abcd")])
+def test_each_region_of_the_stage_has_its_operations_and_no_other_region(
+    further: tuple[str, ...],
+) -> None:
+    paths = school_api.document(further)["paths"]
+    regions = {f"further-{number}": region for number, region in enumerate(further, 1)}
+    regions["home"] = school_api.HOME
+    for kind in ("flow", "alarms", "verdicts"):
+        prefix = f"/operator/{kind}/"
+        called = {
+            path.removeprefix(prefix): item["get"][INTEGRATION]["uri"].split(":")[3]
+            for path, item in paths.items()
+            if path.startswith(prefix)
+        }
+        assert called == regions | ({"edge": "us-east-1"} if kind == "alarms" else {})
+    lakes = {it.split("/")[3] for it in paths if it.startswith("/operator/lakes/")}
+    assert lakes == set(regions) - {"home"}
+    integration = definition.parse(school_api.document(further)).methods["GET", LISTED].integration
+    listed = [
+        {"place": segment, "regionName": region} for segment, region in sorted(regions.items())
+    ]
+    assert answer_of(integration, "operators") == (200, {"places": [listed[-1], *listed[:-1]]})
+    status, problem = answer_of(integration, "staff")
+    assert (status, problem["code"]) == (403, "not_operator")
+
+
+def answer_of(integration: Integration, groups: str) -> tuple[int, Any]:
+    """Return the status and the body of an integration that calls no service."""
+    nothing: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
+    claims = {"cognito:groups": groups}
+    answer = build_method_response(
+        integration,
+        ServiceResponse(200, {}, b""),
+        nothing,
+        context(Request("GET", LISTED), SUB, **claims),
+    )
+    return answer.status, json.loads(answer.body)
+
+
+def test_operations_of_each_region_are_those_of_the_home() -> None:
+    files = region_operations.operations()
+    written = {it.name: it.read_text() for it in region_operations.TARGET.glob("*.yaml")}
+    assert written == {name: content for name, (_, content) in files.items()}
+    included = (ROOT / "stacks" / "school.yaml").read_text()
+    for name, (resource, _) in files.items():
+        (line,) = [it for it in included.splitlines() if f"/regions/{name}" in it]
+        assert line.strip().strip("'").startswith(resource)
+        number = re.search(r"further-(\d)", name)
+        assert ("!If [HasReplica" in line) == (number is not None)
+        assert number is None or f"HasReplica{number[1]}," in line
+
+
+@pytest.mark.parametrize(("segment", "region"), PLACES.items())
+@given(groups=st.sampled_from(["", "paying", "staff", "operators"]), source=strategies.api_texts)
+def test_verdicts_are_those_of_one_region(
+    segment: str, region: str, groups: str, source: str
+) -> None:
+    request = Request("GET", f"/operator/verdicts/{segment}")
+    integration = method_of("GET", request.path).integration
+    assert integration.service is not None
+    assert (integration.service.name, integration.service.region) == ("dynamodb", region)
+    assert integration.service.role == school_api.OPERATORS_ROLE_ARN
+    where: dict[str, dict[str, str]] = {
+        "path": {},
+        "querystring": {"source": source},
+        "header": {},
+    }
+    claims = {"cognito:groups": groups}
+    built = build_integration_request(integration, request, where, context(request, SUB, **claims))
+    allowed = groups in {"staff", "operators"} and re.fullmatch(r"[\w.-]{1,64}", source, re.ASCII)
+    assert json.loads(built.body)["Limit"] == (100 if allowed else 0)
 
 
 @pytest.mark.parametrize(("path", "region"), OPERATIONS.items())
@@ -267,7 +347,7 @@ def test_role_reads_metrics_alarms_and_the_lake_and_retries_executions_only() ->
             *("athena:ListNamedQueries", "athena:StartQueryExecution"),
             "states:DescribeStateMachine",
             *("glue:GetDatabase", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"),
-            *("s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"),
+            *("s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket", "dynamodb:Query"),
         },
     }
 

@@ -215,7 +215,8 @@ def used() -> dict[str, set[str]]:
         "tasks.yaml: ServerRole": {"elasticache:Connect", "rds-db:connect"},
         "names.yaml: HealthRole": used_by_api(API.parent / "health"),
         "school.yaml: ApiRole": used_by_api(API) - OPERATORS,
-        "school-operators.yaml: OperatorsRole": used_by_api(API) & OPERATORS,
+        "school-operators.yaml: OperatorsRole": (used_by_api(API) & OPERATORS)
+        | used_by_api(API / "regions"),
         # An AWS managed policy, which API Gateway demands for its account setting.
         "school.yaml: ApiLoggingRole": set(),
     }

@@ -14,6 +14,7 @@ import pytest
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_dashboards import DASHBOARDS, widgets
 from tests.unit.stacks.transformed import all_stacks, text_of, transformed
+from tools.deployment.templates import load
 
 #: CloudFormation quotas: bytes of a template in S3 after the macros, and elements of a template.
 MAX_BYTES: Final = 1_000_000
@@ -267,17 +268,30 @@ CONSTANT: Final = {
 }
 
 
-def test_definition_of_an_api_refers_to_constants_only() -> None:
+#: What the definition of an API that is always deployed may refer to, too: the further Regions.
+CHANGING: Final = {"AWS::NoValue", *(f"Replica{number}" for number in range(1, 5))}
+
+
+def test_definition_of_an_api_refers_to_constants_or_is_always_deployed() -> None:
     """SAM renews the deployment of an API if the text of its definition changes, not a value."""
     checked = set()
     for path, _ in all_stacks():
-        for resource in transformed(path)["Resources"].values():
+        always = {
+            name
+            for name, resource in load(path)["Resources"].items()
+            if resource.get("Properties", {}).get("AlwaysDeploy") is True
+        }
+        for name, resource in transformed(path)["Resources"].items():
             if resource["Type"] != "AWS::ApiGateway::RestApi":
                 continue
+            allowed = CONSTANT | (CHANGING if name in always else set())
+            names = set()
             texts = [it.read_text() for it in included(resource)]
             texts.append(json.dumps(resource["Properties"]["Body"]))
             for text in texts:
-                checked |= set(re.findall(r"\$\{([\w:]+)\}", text))
-                checked |= set(re.findall(r"\bRef\"?: \"?([\w:]+)", text))
-                checked |= set(re.findall(r"Fn::GetAtt\"?: \[\"?(\w+)", text))
-    assert checked == CONSTANT
+                names |= set(re.findall(r"\$\{([\w:]+)\}", text))
+                names |= set(re.findall(r"\bRef\"?: \"?([\w:]+)", text))
+                names |= set(re.findall(r"Fn::GetAtt\"?: \[\"?(\w+)", text))
+            assert names <= allowed, path.name
+            checked |= names
+    assert checked == CONSTANT | CHANGING

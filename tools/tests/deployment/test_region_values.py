@@ -202,6 +202,31 @@ def test_home_passes_its_keys_to_further_regions_with_a_domain(
     assert updates == {layout.others[0].stack_name: expected}
 
 
+@pytest.mark.parametrize("order", [[MUMBAI, PARIS], [PARIS, MUMBAI]])
+def test_further_regions_get_the_list_of_the_home_in_its_order(
+    updates: dict[str, dict[str, str]], order: list[str]
+) -> None:
+    """The number of a Region in the list is in the paths of its operations, in each API."""
+    layout = with_domain(
+        Layout(LAYOUT.home, LAYOUT.edge, (environment_in(MUMBAI), environment_in(PARIS)))
+    )
+    outputs = {"ApiId": "a1"}
+    home = HOME_OUTPUTS | {"UserPoolArn": "arn:pool"}
+    stage = FakeStage({LONDON: home, MUMBAI: outputs, PARIS: outputs, EDGE: {}}, {MUMBAI, PARIS})
+    stack = stage.regions[LONDON].stack
+    assert stack is not None
+    stack["Parameters"] = [
+        {"ParameterKey": "ReplicaRegions", "ParameterValue": ",".join(order)},
+    ]
+    values = region_values.needed_values(layout.others[0], layout, stage.client)
+    assert values["ReplicaRegions"] == ",".join(order)
+    region_values.pass_on(layout.home, layout, stage.client)
+    for further in layout.others:
+        assert updates[further.stack_name]["ReplicaRegions"] == ",".join(order)
+    region_values.forget_region(layout, MUMBAI, stage.client)
+    assert updates[layout.others[1].stack_name]["ReplicaRegions"] == PARIS
+
+
 def test_each_of_several_further_regions_has_the_mark_of_another_one(
     updates: dict[str, dict[str, str]],
 ) -> None:

@@ -55,17 +55,17 @@ function stepsOf(row, requestId) {
 }
 
 /** Reads the row of an event by its request and its position, and shows its steps. */
-export async function showPath({ requestId, index, receivedAt }) {
+export async function showPath({ requestId, index, receivedAt, place, regionName }) {
   $("path").hidden = false;
   $("path-steps").replaceChildren();
   if (!ID.test(requestId)) return showMessage($("path-status"), "This event has no request ID.", "bad");
   showMessage($("path-status"), `Looking for request ${requestId}…`);
   $("path").scrollIntoView({ block: "nearest" });
-  const result = await run(statement(requestId, receivedAt));
+  const result = await run(statement(requestId, receivedAt), place);
   if (!result.ok) return showMessage($("path-status"), result.text, "bad");
   const rows = result.rows.map((values) => Object.fromEntries(result.columns.map(({ name }, at) => [name, values[at]])));
   const found = rows.filter((row) => Number(row.record_index) === index);
-  if (!found.length) return showMessage($("path-status"), "The event isn’t in the home Region’s lake. Its batch may still be on the way, or another Region has it.", "bad");
+  if (!found.length) return showMessage($("path-status"), `The event isn’t in the lake of ${regionName} yet. Its batch may still be on the way.`, "bad");
   $("path-steps").replaceChildren(...stepsOf(found[0], requestId));
   const copies = found.length > 1 ? ` There are ${found.length} rows of it; this is the first.` : "";
   return showMessage($("path-status"), `Event ${index} of the request, with ${rows.length} rows.${copies}`, "good");

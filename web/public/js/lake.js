@@ -198,8 +198,8 @@ async function read() {
 
 // Each Region has a lake of its own.
 async function namePlaces() {
-  for (const place of (await places()).slice(1)) {
-    for (const select of [$("lake-place"), $("query-place")]) select.append(new Option(place, place));
+  for (const { place, regionName } of (await places()).slice(1)) {
+    for (const select of [$("lake-place"), $("query-place")]) select.append(new Option(regionName, place));
   }
 }
 

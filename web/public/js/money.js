@@ -61,7 +61,7 @@ async function refresh() {
   const regions = await places();
   const [prices, ...answers] = await Promise.all([
     fetch("/app/prices.json").then((answer) => answer.json()),
-    ...regions.map((place) => call("GET", `/operator/flow/${place}?start=${start}&period=${HOUR_S}`)),
+    ...regions.map(({ place }) => call("GET", `/operator/flow/${place}?start=${start}&period=${HOUR_S}`)),
   ]);
   const failed = answers.find((answer) => !answer.ok);
   if (failed) {

@@ -1,11 +1,13 @@
 // Shows what moves through each Region and which alarms ring, and updates both every 15 seconds.
 import { drawCharts, makeCharts, showNoAnswer } from "./charts.js";
-import { places, stage, unread } from "./places.js";
+import { places, stage } from "./places.js";
 import { $, call, errorMessage, pause, showError, showMessage } from "./portal.js";
 
 // CloudWatch has new values once a minute; each request costs a fraction of a cent.
 const INTERVAL_MS = 15_000;
-let regions = ["home"];
+let regions = [{ place: "home", regionName: "Home Region" }];
+// The alarms of CloudFront and of the edge functions, whatever the home is.
+const EDGE = { place: "edge", regionName: "us-east-1" };
 // When each card got its figures.
 const answered = new Map();
 // The home's card is there before its figures, so that nothing moves when they come.
@@ -40,12 +42,12 @@ function figuresOf(metrics) {
   return figures;
 }
 
-function cardOf(place) {
+function cardOf({ place, regionName }) {
   const found = document.querySelector(`[data-place="${place}"]`);
   if (found) return found;
   const card = blank.cloneNode(true);
   card.dataset.place = place;
-  card.querySelector("h2").textContent = place;
+  card.querySelector("h2").textContent = regionName;
   $("regions").append(card);
   makeCharts(card.querySelector("[data-charts]"));
   return card;
@@ -99,40 +101,48 @@ function drawLost(card, answer) {
   showMessage(card.querySelector("[data-state]"), `This Region doesn’t answer. ${age}`, "bad");
 }
 
+async function listRegions() {
+  regions = await places();
+  for (const region of regions) cardOf(region);
+  for (const card of document.querySelectorAll(".region")) {
+    if (!regions.some(({ place }) => place === card.dataset.place)) card.remove();
+  }
+}
+
 async function refreshFlow() {
+  await listRegions();
   const range = Number($("range").value);
   const now = Math.floor(Date.now() / 1000);
   const length = period(range);
   // Whole periods, so that none is cut.
   const start = Math.floor((now - range) / length) * length;
   const answers = await Promise.all(
-    regions.map((place) => call("GET", `/operator/flow/${place}?start=${start}&period=${length}`)),
+    regions.map(({ place }) => call("GET", `/operator/flow/${place}?start=${start}&period=${length}`)),
   );
   const refused = answers.find((answer) => answer.status === 401 || answer.status === 403);
   if (refused) return refused;
   answers.forEach((answer, index) => {
-    const place = regions[index];
-    if (!answer.ok) return drawLost(cardOf(place), answer);
-    const card = cardOf(place);
+    const card = cardOf(regions[index]);
+    if (!answer.ok) return drawLost(card, answer);
     drawFlow(card, answer.data.regionName, answer.data.metrics, now - 3 * length);
     drawCharts(card.querySelector("[data-charts]"), answer.data.metrics, { start, end: now, length });
-    if (place === "home") drawEmails(answer.data.metrics);
+    if (regions[index].place === "home") drawEmails(answer.data.metrics);
     return card;
   });
   return answers.find((answer) => !answer.ok) ?? answers[0];
 }
 
-async function readAlarms(place) {
+async function readAlarms({ place, regionName }) {
   const alarms = [];
   let after = "";
   do {
     const next = after ? `?after=${encodeURIComponent(after)}` : "";
     const answer = await call("GET", `/operator/alarms/${place}${next}`);
-    if (!answer.ok) return { place, answer, alarms: [] };
+    if (!answer.ok) return { regionName, answer, alarms: [] };
     alarms.push(...answer.data.alarms.map((alarm) => ({ ...alarm, region: answer.data.regionName })));
     after = answer.data.next ?? "";
   } while (after);
-  return { place, alarms };
+  return { regionName, alarms };
 }
 
 function cell(name, text) {
@@ -184,15 +194,15 @@ function ringing({ name, region, description, reason, changedAt }) {
 }
 
 async function refreshAlarms() {
-  const read = await Promise.all([...regions, "edge"].map(readAlarms));
+  const read = await Promise.all([...regions, EDGE].map(readAlarms));
   const byName = new Map();
   for (const { alarms } of read) for (const alarm of alarms) byName.set(`${alarm.region} ${alarm.name}`, alarm);
   const alarms = [...byName.values()].sort((a, b) => a.name.localeCompare(b.name));
   const rings = alarms.filter(({ state }) => state === "ALARM");
   $("ringing").replaceChildren(...rings.map(ringing));
   $("alarms").replaceChildren(...alarms.map(alarmRow));
-  const missing = read.filter(({ answer }) => answer).map(({ place }) => place);
-  const unread = missing.length ? ` The alarms of these places can’t be read: ${missing.join(", ")}.` : "";
+  const missing = read.filter(({ answer }) => answer).map(({ regionName }) => regionName);
+  const unread = missing.length ? ` The alarms of ${missing.join(", ")} can’t be read.` : "";
   const text = rings.length ? `${rings.length} of ${alarms.length} alarms ring.` : `None of ${alarms.length} alarms rings.`;
   showMessage($("alarms-status"), text + unread, rings.length || unread ? "bad" : "good");
   return rings.length;
@@ -217,23 +227,18 @@ async function refresh() {
   return answer;
 }
 
-// Regions without operations are named, so that nobody takes the page for all of them.
 async function readStage() {
-  regions = await places();
   const { mailbox } = await stage();
   if (mailbox) {
     $("mailbox-link").href = mailbox;
     $("mailbox").hidden = false;
   }
-  const others = await unread();
-  if (others.length) $("others").textContent = `Not on this page: ${others.join(", ")}. CloudWatch has their dashboards.`;
 }
 
 $("range").addEventListener("change", refreshFlow);
 $("choose").addEventListener("submit", (event) => event.preventDefault());
-makeCharts(cardOf("home").querySelector("[data-charts]"));
+makeCharts(cardOf(regions[0]).querySelector("[data-charts]"));
 await Promise.all([readStage(), readEntries()]);
-regions.forEach(cardOf);
 
 for (;;) {
   // Skip the update while the page is in the background.

@@ -1,6 +1,11 @@
-// The places whose figures the API has: the home, and further Regions with operations.
-const FURTHER = ["ap-south-1"];
+// The Regions of the stage, as the paths of the operators' operations name them.
+import { call } from "./portal.js";
+
+// A Region may be added or removed while the page is open.
+const AGE_MS = 15_000;
 let settings = null;
+let listed = null;
+let listedAt = 0;
 
 /** Returns what the stage says about itself; nothing without an answer. */
 export function stage() {
@@ -8,12 +13,17 @@ export function stage() {
   return settings;
 }
 
-/** Returns the places of the stage's Regions. */
-export async function places() {
-  return ["home", ...((await stage()).regions ?? []).slice(1).filter((region) => FURTHER.includes(region))];
+/** Returns the place and the name of each Region, the home first. */
+export function places() {
+  if (Date.now() - listedAt > AGE_MS) {
+    listedAt = Date.now();
+    listed = call("GET", "/operator/regions").then((answer) => (answer.ok ? answer.data.places : known()));
+  }
+  return listed;
 }
 
-/** Returns the Regions of the stage that no operation reads. */
-export async function unread() {
-  return ((await stage()).regions ?? []).slice(1).filter((region) => !FURTHER.includes(region));
+// The pages name the Regions, too: those of the last deployment.
+async function known() {
+  const { regions = ["Home Region"] } = await stage();
+  return regions.map((regionName, number) => ({ place: number ? `further-${number}` : "home", regionName }));
 }

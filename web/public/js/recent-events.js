@@ -1,5 +1,6 @@
-// Lists the newest events of a source with their verdicts, every five seconds, for operators.
+// Lists the newest events of a source in each Region with their verdicts, every five seconds, for operators.
 import { showPath } from "./event-path.js";
+import { places } from "./places.js";
 import { $, call, itemButton, pause, showError, showMessage } from "./portal.js";
 
 const INTERVAL_MS = 5_000;
@@ -16,7 +17,7 @@ function cell(text, className = "") {
 }
 
 function row(event) {
-  const { receivedAt, verdict, type, code, reason, requestId, index } = event;
+  const { receivedAt, regionName, verdict, type, code, reason, requestId, index } = event;
   const element = document.createElement("tr");
   const tag = document.createElement("span");
   tag.className = { good: "tag good", bad: "tag bad", duplicate: "tag sun" }[verdict] ?? "tag";
@@ -25,14 +26,14 @@ function row(event) {
   words.append(tag);
   const why = code && reason ? `${code}: ${reason}` : code;
   const id = requestId ? `${requestId} #${index}` : "";
-  element.append(cell(clock.format(new Date(receivedAt))), words, cell(type), cell(why), cell(id));
+  element.append(cell(clock.format(new Date(receivedAt))), cell(regionName), words, cell(type), cell(why), cell(id));
   const path = cell("");
   if (requestId) path.append(itemButton("Show path", `of event ${id}`, () => showPath(event)));
   element.append(path);
   return element;
 }
 
-function draw(verdicts) {
+function draw(verdicts, missing) {
   const wanted = $("event-verdict").value;
   const counts = { good: 0, bad: 0, duplicate: 0 };
   for (const { verdict } of verdicts) counts[verdict] += 1;
@@ -41,17 +42,27 @@ function draw(verdicts) {
     .sort((a, b) => b.receivedAt.localeCompare(a.receivedAt) || b.index - a.index);
   $("event-rows").replaceChildren(...chosen.slice(0, MOST).map(row));
   const parts = Object.entries(counts).map(([name, count]) => `${number.format(count)} ${VERDICTS[name]}`);
-  showMessage($("event-status"), verdicts.length
+  const text = verdicts.length
     ? `Of the newest ${number.format(verdicts.length)} events: ${parts.join(", ")}.`
-    : "No events of this source yet.");
+    : "No events of this source yet.";
+  const lost = missing.length ? ` No answer from ${missing.join(", ")}.` : "";
+  showMessage($("event-status"), text + lost, lost ? "bad" : "");
 }
 
 async function refresh() {
   const source = $("event-source").value.trim();
-  const answer = await call("GET", `/verdicts?source=${encodeURIComponent(source)}`);
-  if (answer.ok) draw(answer.data.verdicts);
-  else showError($("event-status"), answer);
-  return answer;
+  const read = await Promise.all((await places()).map(async (region) => {
+    const answer = await call("GET", `/operator/verdicts/${region.place}?source=${encodeURIComponent(source)}`);
+    return { region, answer };
+  }));
+  const answers = read.filter(({ answer }) => answer.ok);
+  if (!answers.length) {
+    showError($("event-status"), read[0].answer);
+    return read[0].answer;
+  }
+  const verdicts = answers.flatMap(({ region, answer }) => answer.data.verdicts.map((verdict) => ({ ...verdict, ...region })));
+  draw(verdicts, read.filter(({ answer }) => !answer.ok).map(({ region }) => region.regionName));
+  return answers[0].answer;
 }
 
 $("choose-events").addEventListener("change", refresh);
