@@ -198,8 +198,10 @@ async function read() {
 
 // Each Region has a lake of its own.
 async function namePlaces() {
-  for (const { place, regionName } of (await places()).slice(1)) {
-    for (const select of [$("lake-place"), $("query-place")]) select.append(new Option(regionName, place));
+  const [home, ...others] = await places();
+  for (const select of [$("lake-place"), $("query-place")]) {
+    select.options[0].text = home.regionName;
+    select.append(...others.map(({ place, regionName }) => new Option(regionName, place)));
   }
 }
 

@@ -63,12 +63,12 @@ async function refresh() {
     fetch("/app/prices.json").then((answer) => answer.json()),
     ...regions.map(({ place }) => call("GET", `/operator/flow/${place}?start=${start}&period=${HOUR_S}`)),
   ]);
-  const failed = answers.find((answer) => !answer.ok);
-  if (failed) {
-    showError($("money-status"), failed);
-    return failed;
+  const read = answers.filter((answer) => answer.ok);
+  if (!read.length) {
+    showError($("money-status"), answers[0]);
+    return answers[0];
   }
-  const counts = countsOf(answers);
+  const counts = countsOf(read);
   const rows = estimate(prices, counts, regions.length, elapsed, whole);
   const events = counts.good + counts.bad + counts.duplicate;
   const ofEvents = Object.values(prices.events).reduce((sum, rates) => sum + charge(rates, counts), 0);
@@ -77,8 +77,11 @@ async function refresh() {
   $("money-month").textContent = format(rows.reduce((sum, { month }) => sum + month, 0));
   $("money-prices").textContent = prices.months.join(", ");
   $("money-rows").replaceChildren(...rows.map(row));
-  showMessage($("money-status"), events ? "" : "No events in this month yet.");
-  return answers[0];
+  // A lost Region's counts are missing, and its fixed charges go on.
+  const lost = regions.filter((_region, index) => !answers[index].ok).map(({ regionName }) => regionName);
+  const without = lost.length ? `Without the counts of ${lost.join(", ")}, which doesn’t answer.` : "";
+  showMessage($("money-status"), without || (events ? "" : "No events in this month yet."), without && "bad");
+  return read[0];
 }
 
 showMessage($("money-status"), "Loading…");

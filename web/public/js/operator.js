@@ -1,7 +1,7 @@
 // Shows what moves through each Region and which alarms ring, and updates both every 15 seconds.
 import { drawCharts, makeCharts, showNoAnswer } from "./charts.js";
 import { places, stage } from "./places.js";
-import { $, call, errorMessage, pause, showError, showMessage } from "./portal.js";
+import { $, call, pause, showError, showMessage } from "./portal.js";
 
 // CloudWatch has new values once a minute; each request costs a fraction of a cent.
 const INTERVAL_MS = 15_000;
@@ -23,6 +23,8 @@ const NAMES = {
   failed: "failed requests", batchErrors: "failed batches", conservation: "failed conservation checks", bad: "bad rows",
   accountErrors: "failed creations of accounts", workflowErrors: "failed workflows", emailErrors: "failed emails",
 };
+// Senders make bad rows; the others are failures of ours.
+const SENDERS = "bad";
 const number = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 
@@ -72,13 +74,12 @@ function drawFlow(card, region, metrics, recent) {
     edge.classList.toggle("moving", moves && figures[name] > 0);
   }
   for (const [name, node] of Object.entries(FAILURES)) {
-    if (figures[name] > 0) card.querySelector(`[data-node="${node}"]`).classList.add("failing");
+    if (figures[name] > 0 && name !== SENDERS) card.querySelector(`[data-node="${node}"]`).classList.add("failing");
   }
   const failing = Object.keys(FAILURES).filter((name) => figures[name] > 0);
   const what = failing.map((name) => `${number.format(figures[name])} ${NAMES[name]}`).join(", ");
   const text = what ? `This Region answers. In this time: ${what}.` : "This Region answers.";
-  // Senders make bad rows; the others are failures of ours.
-  const isOurs = failing.some((name) => name !== "bad");
+  const isOurs = failing.some((name) => name !== SENDERS);
   showMessage(card.querySelector("[data-state]"), text, isOurs ? "bad" : what ? "" : "good");
 }
 
@@ -92,12 +93,12 @@ function drawEmails(metrics) {
 }
 
 // The figures of a lost Region are old: they stay, and the card turns red.
-function drawLost(card, answer) {
+function drawLost(card) {
   card.classList.add("lost");
   showNoAnswer(card.querySelector("[data-charts]"));
   for (const edge of card.querySelectorAll(".moving")) edge.classList.remove("moving");
   const last = answered.get(card);
-  const age = last ? `Its figures are those of ${last.toLocaleTimeString()}.` : errorMessage(answer);
+  const age = last ? `Its figures are those of ${last.toLocaleTimeString()}.` : "There are no figures of it since the page was opened.";
   showMessage(card.querySelector("[data-state]"), `This Region doesn’t answer. ${age}`, "bad");
 }
 
@@ -123,7 +124,7 @@ async function refreshFlow() {
   if (refused) return refused;
   answers.forEach((answer, index) => {
     const card = cardOf(regions[index]);
-    if (!answer.ok) return drawLost(card, answer);
+    if (!answer.ok) return drawLost(card);
     drawFlow(card, answer.data.regionName, answer.data.metrics, now - 3 * length);
     drawCharts(card.querySelector("[data-charts]"), answer.data.metrics, { start, end: now, length });
     if (regions[index].place === "home") drawEmails(answer.data.metrics);
@@ -203,10 +204,14 @@ async function refreshAlarms() {
   $("alarms").replaceChildren(...alarms.map(alarmRow));
   const missing = read.filter(({ answer }) => answer).map(({ regionName }) => regionName);
   const unread = missing.length ? ` The alarms of ${missing.join(", ")} can’t be read.` : "";
-  const text = rings.length ? `${rings.length} of ${alarms.length} alarms ring.` : `None of ${alarms.length} alarms rings.`;
+  const text = rings.length
+    ? `${rings.length} of ${alarms.length} alarms ${rings.length === 1 ? "rings" : "ring"}.`
+    : `None of ${alarms.length} alarms rings.`;
   showMessage($("alarms-status"), text + unread, rings.length || unread ? "bad" : "good");
-  return rings.length;
+  return { rings: rings.length, missing };
 }
+
+const ringsText = (count) => (count ? `${number.format(count)} ${count === 1 ? "alarm rings" : "alarms ring"}.` : "No alarm rings.");
 
 async function refresh() {
   const answer = await refreshFlow();
@@ -215,15 +220,16 @@ async function refresh() {
     showError($("cockpit-status"), answer);
     return answer;
   }
-  const rings = await refreshAlarms();
+  const { rings, missing } = await refreshAlarms();
   // What an operator must know first, without a look at each part.
   const lost = [...document.querySelectorAll(".region.lost h2")].map((heading) => heading.textContent);
   const parts = [
     `Updated at ${new Date().toLocaleTimeString()}.`,
     lost.length ? `No answer from ${lost.join(", ")}.` : "Each Region answers.",
-    rings ? `${number.format(rings)} alarms ring.` : "No alarm rings.",
+    ringsText(rings),
+    missing.length ? `The alarms of ${missing.join(", ")} can’t be read.` : "",
   ];
-  showMessage($("cockpit-status"), parts.join(" "), lost.length || rings ? "bad" : "good");
+  showMessage($("cockpit-status"), parts.join(" ").trim(), lost.length || rings || missing.length ? "bad" : "good");
   return answer;
 }
 

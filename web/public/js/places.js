@@ -17,7 +17,7 @@ export function stage() {
 export function places() {
   if (Date.now() - listedAt > AGE_MS) {
     listedAt = Date.now();
-    listed = call("GET", "/operator/regions").then((answer) => (answer.ok ? answer.data.places : known()));
+    listed = call("GET", "/operator/regions").then((answer) => answer.data.places ?? known());
   }
   return listed;
 }

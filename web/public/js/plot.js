@@ -51,6 +51,8 @@ function options(state, width, tooltip) {
   const { series, content } = state;
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") }, font: "12px Manrope, system-ui, sans-serif" };
   const bars = content.kind === "bars" ? barAxis(content) : null;
+  // A single time is in the middle of two hours.
+  const around = (_plot, low, high) => (low === high ? [low - 3_600, high + 3_600] : [low, high]);
   const times = { space: 64, values: (_plot, splits) => splits.map(content.labelOf) };
   return {
     width,
@@ -59,7 +61,7 @@ function options(state, width, tooltip) {
     legend: { show: false },
     tzDate: content.utc ? (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC") : undefined,
     cursor: { drag: { x: false, y: false }, y: false },
-    scales: { x: bars?.scale ?? { time: true }, y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.1 : 1] } },
+    scales: { x: bars?.scale ?? { time: true, range: around }, y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.1 : 1] } },
     axes: [
       { ...axis, ...(bars?.axis ?? times) },
       { ...axis, size: 56, values: (_plot, splits) => splits.map((value) => compact.format(value)) },

@@ -28,7 +28,11 @@ export async function run(sql, place = "home") {
   return { ok: false, text: "The query takes long. Run it in the Athena console." };
 }
 
-const failure = (answer) => (answer.data.code === "query_invalid" ? answer.data.detail : errorMessage(answer));
+function failure(answer) {
+  if (answer.data.code === "query_invalid") return answer.data.detail;
+  const isLost = answer.status === 0 || answer.status >= 500;
+  return isLost ? "Athena doesn’t answer in this Region. Try again in a moment." : errorMessage(answer);
+}
 
 async function readRows(path, state) {
   const answer = await call("GET", `${path}/rows`);
