@@ -25,7 +25,7 @@ MAX_COPIES: Final = 20
 
 @dataclass(frozen=True)
 class RegionalCopy:
-    """A copy of an event in a Region: `location` is "lake", "failures" or "stream"."""
+    """A copy of an event in a Region: `location` is "lake", "failures", "stream" or "erased"."""
 
     region: str
     location: str
@@ -67,6 +67,11 @@ def _state(copy: RegionalCopy, copies: Sequence[RegionalCopy]) -> tuple[str, str
         return "on the way", (
             "The record is on the stream, and the function hasn't written it yet. If this lasts "
             "for more than a minute, `make verify` says whether the function has passed it."
+        )
+    if copy.location == "erased":
+        return "erased", (
+            "`make erase` removed it from the lake. The stream has the record until it expires "
+            "after seven days."
         )
     if copy.location == "failures":
         return "discarded", (

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any, Final
@@ -28,12 +28,14 @@ from stream_processor.ingest import invocation, raw_bytes
 from stream_processor.ingest.records import Batch, StreamRecord
 from stream_processor.repair.redrive import FAILURES, parse_failure
 from stream_processor.repair.stream_reader import StreamReader
+from stream_processor.rows.lake_schema import ERASED
 from stream_processor.storage import lake_keys, parquet
 from stream_processor.storage.app_context import AppContext
 
 LAKE: Final = "lake"
 FAILED: Final = "failures"
 STREAM: Final = "stream"
+ERASED_HERE: Final = "erased"
 
 #: Columns that can hold the ID. A bad row can have it only in its bytes.
 _IDS: Final = ("message_id", "request_id", "user_id", "anonymous_id")
@@ -52,8 +54,8 @@ _GROUP: Final = 64
 class EventCopy:
     """One copy of an event.
 
-    `location` is LAKE, FAILED or STREAM. `key` is the object that holds the copy, and empty on the
-    stream.
+    `location` is LAKE, FAILED, STREAM, or ERASED_HERE: on the stream, and erased in the lake.
+    `key` is the object that holds the copy, and empty on the stream.
     `row` has the lake's columns; on the way to the lake, those that the function would write.
     """
 
@@ -73,6 +75,8 @@ class EventFinder:
     def __init__(self, app: AppContext, streams: StreamReader | None = None) -> None:
         self._app = app
         self._streams = streams if streams is not None else StreamReader(app.settings)
+        #: Shard and sequence number of the lake's erased rows.
+        self._erased: set[tuple[str, str]] = set()
 
     def find(self, wanted: str, since_ms: int, until_ms: int) -> list[EventCopy]:
         """Return the copies of the events whose messageId, request ID, user or visitor is `wanted`.
@@ -83,12 +87,16 @@ class EventFinder:
         Raises:
             StorageError: S3 or the stream failed.
         """
+        self._erased.clear()
         rows = [*self._lake(wanted, since_ms, until_ms)]
         stored = {copy.record for copy in rows}
         hours = max(1, -(-(until_ms - since_ms) // 3_600_000))
         waiting = [*self._failures(wanted), *self._stream(wanted, hours)]
         for copy in waiting:
-            if copy.record not in stored:
+            if copy.record in self._erased:
+                rows.append(replace(copy, location=ERASED_HERE))
+                stored.add(copy.record)
+            elif copy.record not in stored:
                 rows.append(copy)
                 # Lambda keeps a discarded record in the bucket while it is on the stream as well.
                 if copy.location == FAILED:
@@ -114,6 +122,7 @@ class EventFinder:
             for group in batched(keys, _GROUP, strict=False):
                 for key, body in zip(group, readers.map(read, group), strict=True):
                     if body is not None:
+                        self._erased |= erased_records(body)
                         yield from (EventCopy(LAKE, key, row) for row in rows_with(body, wanted))
 
     def _failures(self, wanted: str) -> Iterator[EventCopy]:
@@ -141,6 +150,13 @@ class EventFinder:
                 pending = event_objects.build(self._app.settings, shard, rest, None, frozenset())
                 yield from rows_with(pending.body, wanted)
                 rest = rest[pending.taken :]
+
+
+def erased_records(body: bytes) -> set[tuple[str, str]]:
+    """Return the shard and sequence number of an object's erased rows."""
+    table = parquet.read(body, ("shard_id", "sequence_number", "verdict"))
+    rows = table.filter(pc.equal(table.column("verdict"), ERASED)).to_pylist()
+    return {(it["shard_id"], it["sequence_number"]) for it in rows}
 
 
 def rows_with(body: bytes, wanted: str) -> Iterator[dict[str, Any]]:

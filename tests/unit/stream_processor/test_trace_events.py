@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import pytest
 
+from stream_processor.erasure import person as persons
+from stream_processor.erasure.person import Person
 from stream_processor.handlers.events import EventsHandler
 from stream_processor.repair.trace_events import EventCopy, EventFinder, main
+from stream_processor.storage import parquet
 from tests.unit.stream_processor.fake_streams import FakeStreams
 from tests.unit.stream_processor.fakes import FAILURES, LAKE, FakeAws
 from tests.unit.stream_processor.sample_records import (
@@ -96,6 +99,19 @@ def test_record_that_is_not_processed_is_found_on_the_stream(pipeline: Pipeline)
     assert states(pipeline.find("m1")) == [("stream", "good")]
     pipeline.write(event)
     assert states(pipeline.find("m1")) == [("lake", "good")]
+
+
+def test_erased_event_is_found_on_the_stream_as_erased(pipeline: Pipeline) -> None:
+    event = accepted("m1", userId="user-seven")
+    pipeline.write(pipeline.put(packed(header(), [event]), packed(header(), [accepted("m2")])))
+    (before,) = pipeline.find("m1")
+    ((key, body, metadata),) = pipeline.aws.objects("events/")
+    person = Person(frozenset({"user-seven"}))
+    table = parquet.read(body)
+    erased = persons.erased(table, persons.rows_of(table, person), person)
+    pipeline.aws.s3.objects[LAKE, key] = (parquet.write(erased), metadata)
+    (after,) = pipeline.find("m1")
+    assert (before.location, after.location) == ("lake", "erased")
 
 
 def test_discarded_record_is_found_once_in_the_failures_bucket(pipeline: Pipeline) -> None:

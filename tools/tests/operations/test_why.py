@@ -69,7 +69,11 @@ def test_bad_event_at_the_same_position_of_another_region_is_not_closed() -> Non
 
 @pytest.mark.parametrize(
     ("location", "state", "command"),
-    [("failures", "discarded", "`make redrive`"), ("stream", "on the way", "`make verify`")],
+    [
+        ("failures", "discarded", "`make redrive`"),
+        ("stream", "on the way", "`make verify`"),
+        ("erased", "erased", "`make erase`"),
+    ],
 )
 def test_event_outside_the_lake_has_the_command_to_use(
     location: str, state: str, command: str
