@@ -118,8 +118,8 @@ def _order(copy: RegionalCopy) -> tuple[str, str, str, str, str, int]:
     """Return by what the views choose the first copy: the hour, the time and the position."""
     hour, row = copy.key.rpartition("/")[0], copy.row
     received = str(row.get("received_at") or "")
-    place = row["shard_id"], row["sequence_number"], row["record_index"]
-    return hour, received, copy.region, *place
+    position = row["shard_id"], row["sequence_number"], row["record_index"]
+    return hour, received, copy.region, *position
 
 
 def _bad_state(copy: RegionalCopy, copies: Sequence[RegionalCopy]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any, Final
@@ -94,7 +94,7 @@ class EventFinder:
         waiting = [*self._failures(wanted), *self._stream(wanted, hours)]
         for copy in waiting:
             if copy.record in self._erased:
-                rows.append(replace(copy, location=ERASED_HERE))
+                rows.append(EventCopy(ERASED_HERE, copy.key, copy.row))
                 stored.add(copy.record)
             elif copy.record not in stored:
                 rows.append(copy)

@@ -66,7 +66,7 @@ def queue_of(services: FakeServices) -> ParkedQueue:
     )
 
 
-def test_progress_has_the_address_of_the_form_and_reads_what_the_role_allows() -> None:
+def test_progress_reads_the_address_as_the_role_permits() -> None:
     services = FakeServices(BODY)
     queue = queue_of(services)
     queue.take_in()

@@ -135,7 +135,6 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
     },
     "LakeErasureFunction": {
         "dynamodb:CreateTable": "a method of pyiceberg's catalog, not of DynamoDB's client",
-        "dynamodb:Query": "only local tools read the live counters",
         "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
     },
     "ReprocessingFunction": {
