@@ -31,10 +31,13 @@ load_all_checks()
 
 
 def operations(mode: GenerationMode) -> list[tuple[str, str]]:
-    """Return every operation except preflights; an invalid request needs a body or parameters."""
+    """Return every operation of a stage in one Region, except preflights.
+
+    An invalid request needs a body or parameters.
+    """
     return [
         (method, resource)
-        for resource, item in school_api.document()["paths"].items()
+        for resource, item in school_api.document(further=())["paths"].items()
         for method, operation in item.items()
         if method not in {"options", "x-amazon-apigateway-any-method"}
         if mode.is_positive or {"requestBody", "parameters"} & operation.keys()
