@@ -284,7 +284,7 @@ def test_execute_api_endpoint_is_disabled(regions: system.System) -> None:
 
 @pytest.mark.parametrize("value", ["enabled", "disabled"])
 def test_update_of_the_parameter_changes_the_endpoint(regions: system.System, value: str) -> None:
-    """The definition is unchanged, so the update makes no deployment."""
+    """Each update of the stack makes a deployment of the API (AlwaysDeploy)."""
     target = StackTarget(regions.target.endpoint, MUMBAI, regions.target.stage)
     cloudformation, gateway = client("cloudformation", target), client("apigateway", target)
     (stack,) = cloudformation.describe_stacks(StackName=target.stack_name)["Stacks"]
@@ -299,7 +299,7 @@ def test_update_of_the_parameter_changes_the_endpoint(regions: system.System, va
         Parameters=[*parameters, {"ParameterKey": ENDPOINT, "ParameterValue": value}],
     )
     cloudformation.get_waiter("stack_update_complete").wait(StackName=target.stack_name)
-    assert gateway.get_stage(restApiId=api, stageName="api")["deploymentId"] == before
+    assert gateway.get_stage(restApiId=api, stageName="api")["deploymentId"] != before
 
     def is_forbidden() -> bool:
         host = f"{api}.execute-api.{MUMBAI}.amazonaws.com"
