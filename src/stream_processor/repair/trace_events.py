@@ -39,6 +39,8 @@ ERASED_HERE: Final = "erased"
 
 #: Columns that can hold the ID. A bad row can have it only in its bytes.
 _IDS: Final = ("message_id", "request_id", "user_id", "anonymous_id")
+_SEARCHED: Final = (*_IDS, "verdict", "raw")
+_RECORD: Final = ("shard_id", "sequence_number")
 #: Columns of the result, as in the lake.
 _COLUMNS: Final = (
     *("verdict", "reason_code", "reason", "type", "event", "page_path", "source", "received_at"),
@@ -75,8 +77,6 @@ class EventFinder:
     def __init__(self, app: AppContext, streams: StreamReader | None = None) -> None:
         self._app = app
         self._streams = streams if streams is not None else StreamReader(app.settings)
-        #: Shard and sequence number of the lake's erased rows.
-        self._erased: set[tuple[str, str]] = set()
 
     def find(self, wanted: str, since_ms: int, until_ms: int) -> list[EventCopy]:
         """Return the copies of the events whose messageId, request ID, user or visitor is `wanted`.
@@ -87,13 +87,12 @@ class EventFinder:
         Raises:
             StorageError: S3 or the stream failed.
         """
-        self._erased.clear()
-        rows = [*self._lake(wanted, since_ms, until_ms)]
+        rows, erased = self._lake(wanted, since_ms, until_ms)
         stored = {copy.record for copy in rows}
         hours = max(1, -(-(until_ms - since_ms) // 3_600_000))
         waiting = [*self._failures(wanted), *self._stream(wanted, hours)]
         for copy in waiting:
-            if copy.record in self._erased:
+            if copy.record in erased:
                 rows.append(EventCopy(ERASED_HERE, copy.key, copy.row))
                 stored.add(copy.record)
             elif copy.record not in stored:
@@ -103,7 +102,12 @@ class EventFinder:
                     stored.add(copy.record)
         return rows
 
-    def _lake(self, wanted: str, since_ms: int, until_ms: int) -> Iterator[EventCopy]:
+    def _lake(
+        self, wanted: str, since_ms: int, until_ms: int
+    ) -> tuple[list[EventCopy], set[tuple[str, str]]]:
+        """Return the copies in the lake, and the shard and sequence number of its erased rows."""
+        copies: list[EventCopy] = []
+        erased: set[tuple[str, str]] = set()
         keys = [
             key
             for hour in lake_keys.hours(lake_keys.EVENTS, since_ms, until_ms)
@@ -122,8 +126,12 @@ class EventFinder:
             for group in batched(keys, _GROUP, strict=False):
                 for key, body in zip(group, readers.map(read, group), strict=True):
                     if body is not None:
-                        self._erased |= erased_records(body)
-                        yield from (EventCopy(LAKE, key, row) for row in rows_with(body, wanted))
+                        table = parquet.read(body, (*_SEARCHED, *_RECORD))
+                        erased |= erased_records(table)
+                        copies += (
+                            EventCopy(LAKE, key, it) for it in rows_with(body, table, wanted)
+                        )
+        return copies, erased
 
     def _failures(self, wanted: str) -> Iterator[EventCopy]:
         for key in self._app.failures.keys(FAILURES):
@@ -148,20 +156,22 @@ class EventFinder:
             rest: Sequence[StreamRecord] = batch.records
             while rest:
                 pending = event_objects.build(self._app.settings, shard, rest, None, frozenset())
-                yield from rows_with(pending.body, wanted)
+                table = parquet.read(pending.body, _SEARCHED)
+                yield from rows_with(pending.body, table, wanted)
                 rest = rest[pending.taken :]
 
 
-def erased_records(body: bytes) -> set[tuple[str, str]]:
+def erased_records(table: pa.Table) -> set[tuple[str, str]]:
     """Return the shard and sequence number of an object's erased rows."""
-    table = parquet.read(body, ("shard_id", "sequence_number", "verdict"))
-    rows = table.filter(pc.equal(table.column("verdict"), ERASED)).to_pylist()
+    rows = table.filter(pc.equal(table.column("verdict"), ERASED)).select(_RECORD).to_pylist()
     return {(it["shard_id"], it["sequence_number"]) for it in rows}
 
 
-def rows_with(body: bytes, wanted: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of an object that have the ID in a column, or as bad rows in their bytes."""
-    table = parquet.read(body, (*_IDS, "verdict", "raw"))
+def rows_with(body: bytes, table: pa.Table, wanted: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an object that have the ID in a column, or as bad rows in their bytes.
+
+    `table` has the object's columns `_SEARCHED`.
+    """
     matches = [pc.equal(table.column(name), wanted).to_pylist() for name in _IDS]
     raw = table.column("raw").to_pylist()
     text = wanted.encode("utf-8", "surrogatepass")
