@@ -1,19 +1,18 @@
 """Package contents: required files only, small, compiled, reproducible."""
 
-import ast
 import importlib.util
 import io
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.package.conftest import Package, package
 from tests.support.paths import ROOT
+from tests.support.reached_modules import reached_modules
 
 pytestmark = [pytest.mark.package, pytest.mark.usefixtures("sam_build")]
 
@@ -157,42 +156,15 @@ def test_handler_imports_with_lambda_runtime_packages_only(built: tuple[str, Pac
     assert built_package.invoke([]) == []
 
 
-def imported(module: str) -> Iterator[str]:
-    """Yield what a module of this project imports, also within functions, but for type checks."""
-
-    def statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Import | ast.ImportFrom):
-                yield child
-            elif not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-                yield from statements(child)
-
-    for statement in statements(ast.parse(source_of(module).read_text())):
-        if isinstance(statement, ast.Import):
-            yield from (it.name for it in statement.names)
-        elif statement.module:
-            names = (f"{statement.module}.{it.name}" for it in statement.names)
-            yield from (statement.module, *(it for it in names if source_of(it).exists()))
-
-
-def source_of(module: str) -> Path:
-    path = ROOT / "src" / module.replace(".", "/")
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
 def test_package_has_the_distributions_that_its_functions_import(
     built: tuple[str, Package],
 ) -> None:
     """The import of the handler doesn't run an import within a function."""
     name, built_package = built
-    reached, waiting = set[str](), [HANDLERS[name].rpartition(".")[0]]
-    while waiting:
-        module = waiting.pop()
-        if module not in reached:
-            reached.add(module)
-            waiting += imported(module) if source_of(module).exists() else ()
+    module = HANDLERS[name].rpartition(".")[0]
     in_package = {it.name.partition(".")[0] for it in built_package.path.iterdir()}
     present = in_package | sys.stdlib_module_names | LAMBDA_PYTHON
+    reached = reached_modules([module], ROOT / "src")
     assert {it.partition(".")[0] for it in reached} <= present
 
 

@@ -10,6 +10,7 @@ import pytest
 from botocore import xform_name
 
 from tests.support.paths import ROOT
+from tests.support.reached_modules import reached_modules
 from tests.unit.stacks.transformed import all_stacks, policy_statements, resolve, transformed
 from tools.syntax import nodes
 
@@ -249,33 +250,6 @@ def used_by_lambda(name: str) -> set[str]:
 
 
 @cache
-def imports(path: Path) -> tuple[str, ...]:
-    """Return the modules that a file may import: `from a import b` as a and a.b."""
-    modules: list[str] = []
-    for node in nodes(path.read_text()):
-        if isinstance(node, ast.Import):
-            modules += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules += [node.module, *(f"{node.module}.{it.name}" for it in node.names)]
-    return tuple(modules)
-
-
-def sources(module: str) -> set[Path]:
-    """Return the files of a module of src and of everything that it imports from src."""
-    paths: set[Path] = set()
-    pending = [module]
-    while pending:
-        base = SRC / pending.pop().replace(".", "/")
-        path = next(
-            (it for it in (base.with_suffix(".py"), base / "__init__.py") if it.exists()), None
-        )
-        if path is not None and path not in paths:
-            paths.add(path)
-            pending += imports(path)
-    return paths
-
-
-@cache
 def calls(path: Path) -> frozenset[tuple[str, str]]:
     """Return the name of each called method, and its first argument if that is a string."""
     pairs = set()
@@ -298,7 +272,8 @@ def operations(service: str) -> tuple[tuple[str, str], ...]:
 def used_by_code(name: str) -> set[str]:
     """Return the actions of the SDK's operations that the function's modules call."""
     module = FUNCTIONS[name][2]["Handler"].rpartition(".")[0]
-    pairs = {pair for path in sources(module) for pair in calls(path)}
+    files = filter(None, reached_modules([module], SRC).values())
+    pairs = {pair for path in files for pair in calls(path)}
     services = {text for method, text in pairs if method in {"client", "resource"} and text}
     methods = {method for method, _ in pairs} | {
         text for method, text in pairs if method == "get_paginator"

@@ -14,7 +14,9 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from tests.support.reached_modules import reached_modules
 from tools.paths import ROOT
+from tools.syntax import nodes
 from tools.tests.deployment.policy_statements import allows, deploy_role_statements, patterns
 
 COMMANDS: Final = (
@@ -66,31 +68,15 @@ UNNEEDED: Final = {
 }
 
 
-@cache
-def trees() -> dict[Path, ast.Module]:
-    """Return the syntax trees of the commands' modules and of all that they import."""
-    parsed: dict[Path, ast.Module] = {}
-    pending = list(COMMANDS)
-    while pending:
-        base = ROOT / pending.pop().replace(".", "/")
-        path = next(
-            (it for it in (base.with_suffix(".py"), base / "__init__.py") if it.exists()), None
-        )
-        if path is None or path in parsed:
-            continue
-        parsed[path] = tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                pending += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                pending += [node.module, *(f"{node.module}.{it.name}" for it in node.names)]
-    return parsed
+def files() -> list[Path]:
+    """Return the files of the commands and of all that they import."""
+    return [path for path in reached_modules(COMMANDS, ROOT).values() if path is not None]
 
 
 def names() -> Iterator[str]:
     """Yield the strings of the modules, and the names of the called methods and paginators."""
-    for tree in trees().values():
-        for node in ast.walk(tree):
+    for path in files():
+        for node in nodes(path.read_text()):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
             if isinstance(node, ast.Attribute):
@@ -141,8 +127,8 @@ def test_unneeded_action_is_called_and_not_granted() -> None:
 
 def test_commands_describe_stacks_by_name_only() -> None:
     """Without StackName, DescribeStacks needs a grant on all stacks of the account."""
-    for path, tree in trees().items():
-        for node in ast.walk(tree):
+    for path in files():
+        for node in nodes(path.read_text()):
             if isinstance(node, ast.Constant):
                 assert node.value != "describe_stacks", path  # a paginator
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
