@@ -134,7 +134,7 @@ class Policy(msgspec.Struct, frozen=True):
         try:
             storable = text.decode()
         except UnicodeDecodeError:
-            # In one piece: `backslashreplace` for UTF-8 takes half a second for a megabyte.
+            # In one piece: `backslashreplace` for UTF-8 is much slower.
             storable = text.decode("latin-1")
             return _without_addresses(storable).encode("ascii", "backslashreplace").decode()
         return _without_addresses(storable)
