@@ -11,11 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws_emulator import stack_failures
 from aws_emulator.endpoint import Endpoint
 from aws_emulator.errors import CommandError
 
@@ -97,14 +99,24 @@ def deploy(
         command += ["--template-file", str(project.build_dir.absolute() / "template.yaml")]
     if parameters:
         command += ["--parameter-overrides", *(_override(*it) for it in parameters.items())]
+    cloudformation = endpoint.client("cloudformation")
+    before = _newest_event(cloudformation, stack_name)
     try:
         run("`sam deploy`", command, project.directory, environment, log, DEPLOY_TIMEOUT_S, on_line)
     except CommandError as error:
-        # SAM wraps the reason into a table column; the stack's events have it in one piece.
-        cause = failure_reason(endpoint, stack_name)
-        if cause is None:
+        # SAM wraps the reason into a table column, and shows the events of the root only.
+        causes = stack_failures.causes(cloudformation, stack_name, before)
+        if not causes:
             raise
-        raise CommandError(f"`sam deploy` failed: {cause}. Log: {log}") from error
+        raise CommandError(f"`sam deploy` failed: {causes[0]}. Log: {log}") from error
+
+
+def _newest_event(cloudformation: Any, stack_name: str) -> datetime | None:
+    try:
+        return stack_failures.newest_event(cloudformation, stack_name)
+    except (ClientError, BotoCoreError):
+        # `sam deploy` reports what is wrong with the endpoint.
+        return None
 
 
 def _override(name: str, value: str) -> str:
@@ -113,21 +125,6 @@ def _override(name: str, value: str) -> str:
         return f"{name}={value}"
     escaped = value.replace('"', r"\"")
     return f'{name}="{escaped}"'
-
-
-def failure_reason(endpoint: Endpoint, stack_name: str) -> str | None:
-    """Return the first failed resource of a stack with its reason, or None."""
-    cloudformation = endpoint.client("cloudformation")
-    try:
-        events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
-    except (ClientError, BotoCoreError):
-        return None
-    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
-    if not failed:
-        return None
-    # Events are listed newest first: the oldest failure is the cause of the others.
-    first = failed[-1]
-    return f"{first['LogicalResourceId']}: {str(first['ResourceStatusReason']).rstrip('.')}"
 
 
 def run(

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from aws_emulator import stack_failures
 from aws_emulator.errors import CommandError
 from tools.cli import reason_of
-from tools.deployment import failures
 from tools.deployment.environments import Environment
 from tools.operations.commands import OperatedStack, run
 from tools.stack import parameters_of
@@ -131,7 +131,7 @@ def _causes(cloudformation: Any, name: str) -> list[str]:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except (ClientError, BotoCoreError):
         return []
-    return failures.causes(cloudformation, name, stack.get("LastUpdatedTime"))
+    return stack_failures.causes(cloudformation, name, stack.get("LastUpdatedTime"))
 
 
 def _wait(cloudformation: Any, name: str, settings: dict[str, int], **names: str) -> None:

@@ -13,12 +13,12 @@ from typing import Final
 
 import boto3
 
+from aws_emulator import stack_failures
 from aws_emulator.errors import CommandError
 from tools import portal
 from tools.deployment import (
     catalogue,
     database_authorities,
-    failures,
     recovery,
     region_values,
     replicas,
@@ -140,10 +140,10 @@ def run_sam_deploy(command: Sequence[str], environment: Environment, account: Ac
         CommandError: `sam deploy` failed.
     """
     cloudformation = account.client("cloudformation", environment.region)
-    before = failures.newest_event(cloudformation, environment.stack_name)
+    before = stack_failures.newest_event(cloudformation, environment.stack_name)
     if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
         return
-    causes = failures.causes(cloudformation, environment.stack_name, before)
+    causes = stack_failures.causes(cloudformation, environment.stack_name, before)
     for cause in causes[1:]:
         print(f"Also failed: {cause}")
     if causes:

@@ -1,6 +1,7 @@
 """Apply the SAM transform to the project's templates, without calling AWS."""
 
 import copy
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ def transformed(path: Path) -> dict[str, Any]:
     return translate(copy.deepcopy(load(path)))
 
 
-def translate(template: dict[str, Any]) -> dict[str, Any]:
-    """Apply the SAM transform to a template, and return the result."""
+def translate(
+    template: dict[str, Any], parameters: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Apply the SAM transform to a template with values of its parameters; return the result."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
@@ -35,5 +38,5 @@ def translate(template: dict[str, Any]) -> dict[str, Any]:
             properties["Location"] = f"https://bucket.s3.amazonaws.com/{properties['Location']}"
     template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     translator = Translator({}, Parser(), [], _session())
-    result: dict[str, Any] = translator.translate(template, {})
+    result: dict[str, Any] = translator.translate(template, dict(parameters or {}))
     return result

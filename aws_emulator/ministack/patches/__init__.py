@@ -57,6 +57,7 @@ from aws_emulator.ministack.patches import (
     name_collisions,
     named_queries,
     nested_stack_attributes,
+    nested_stack_failures,
     nested_stack_references,
     nested_stack_rollback,
     nested_stack_transforms,
@@ -124,6 +125,8 @@ _ORDER: Final[tuple[ModuleType, ...]] = (
     nested_stack_transforms,
     nested_stack_attributes,
     nested_stack_references,
+    # Its event of a failure is older than those of the rollback.
+    nested_stack_failures,
     nested_stack_rollback,
     resource_imports,
     stack_resource_lookup,

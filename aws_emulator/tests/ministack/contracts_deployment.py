@@ -5,24 +5,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import pytest
 from botocore.exceptions import ClientError
 
 from aws_emulator.tests.ministack.running import Emulator, unique
-from aws_emulator.tests.ministack.templates import ROLE, stack
+from aws_emulator.tests.ministack.templates import ROLE, stack, stored
 from aws_emulator.tests.waiting import wait_until
 
 _SAM = "AWS::Serverless-2016-10-31"
 _CODE = "def handler(event, context):\n    return None\n"
-
-
-def _stored(emulator: Emulator, template: dict[str, Any]) -> str:
-    """Put a template into a bucket and return its URL."""
-    bucket = unique("templates")
-    storage = emulator.client("s3")
-    storage.create_bucket(Bucket=bucket)
-    storage.put_object(Bucket=bucket, Key="child.json", Body=json.dumps(template).encode())
-    return f"{emulator.endpoint}/{bucket}/child.json"
 
 
 def _child(emulator: Emulator) -> str:
@@ -47,7 +37,7 @@ def _child(emulator: Emulator) -> str:
         "Parameters": {"AliasName": {"Type": "String", "Default": "unset"}},
         "Outputs": {"TableArn": {"Value": {"Fn::GetAtt": ["Table", "Arn"]}}},
     }
-    return _stored(emulator, template)
+    return stored(emulator, template)
 
 
 def _parent(url: str, kind: str = "AWS::CloudFormation::Stack") -> dict[str, Any]:
@@ -134,153 +124,6 @@ def nested_stack_attributes(emulator: Emulator) -> None:
     first = emulator.deploy(_parent(_child(emulator)), name, Note="1")
     second = emulator.deploy(_parent(_child(emulator)), name, Note="2")
     assert second == first
-
-
-def nested_stack_references(emulator: Emulator) -> None:
-    """A resource of a nested stack has the value of a secret, also after an update."""
-    name, parameters = unique("reference"), emulator.client("ssm")
-
-    def deploy(secret: str, description: str) -> str:
-        emulator.deploy(
-            stack(
-                Child=_nesting(
-                    emulator,
-                    **{
-                        f"Secret{secret}": {
-                            "Type": "AWS::SecretsManager::Secret",
-                            "Properties": {"SecretString": f"the value {secret}"},
-                        },
-                        "Parameter": {
-                            "Type": "AWS::SSM::Parameter",
-                            "Properties": {
-                                "Name": name,
-                                "Type": "String",
-                                "Description": description,
-                                "Value": {
-                                    "Fn::Sub": f"{{{{resolve:secretsmanager:${{Secret{secret}}}}}}}"
-                                },
-                            },
-                        },
-                    },
-                )
-            ),
-            name,
-        )
-        return str(parameters.get_parameter(Name=name)["Parameter"]["Value"])
-
-    assert deploy("One", "first") == "the value One"
-    assert deploy("One", "changed") == "the value One"
-    assert deploy("Two", "changed") == "the value Two"
-
-
-def _bucket(name: str, **attributes: str) -> dict[str, Any]:
-    return {"Type": "AWS::S3::Bucket", **attributes, "Properties": {"BucketName": name}}
-
-
-def _failing(**references: Any) -> dict[str, Any]:
-    """Return a resource whose creation fails, after those that it refers to."""
-    policy = {"Bucket": {"Fn::GetAtt": ["Bucket", "Nothing"]}, "PolicyDocument": references}
-    return {"Type": "AWS::S3::BucketPolicy", "Properties": policy}
-
-
-def _nesting(emulator: Emulator, **resources: Any) -> dict[str, Any]:
-    url = _stored(emulator, stack(**resources))
-    return {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
-
-
-def _buckets(emulator: Emulator, prefix: str) -> set[str]:
-    """Return the parts of bucket names after the prefix."""
-    names = {bucket["Name"] for bucket in emulator.client("s3").list_buckets()["Buckets"]}
-    return {name.removeprefix(f"{prefix}-") for name in names if name.startswith(f"{prefix}-")}
-
-
-_POLICIES: dict[str, dict[str, str]] = {
-    "default": {},
-    "retain": {"DeletionPolicy": "Retain"},
-    "except": {"DeletionPolicy": "RetainExceptOnCreate"},
-}
-
-
-def _three_buckets(prefix: str) -> dict[str, Any]:
-    """Return a bucket for each deletion policy; the failing resource needs the first."""
-    return {
-        {"default": "Bucket"}.get(name, name.title()): _bucket(f"{prefix}-{name}", **policy)
-        for name, policy in _POLICIES.items()
-    }
-
-
-def nested_stack_rollback(emulator: Emulator) -> None:
-    """A nested stack that fails deletes what it created, except with Retain."""
-    prefix = unique("failing")
-    broken = {
-        **_three_buckets(prefix),
-        "Broken": _failing(all=[{"Ref": "Retain"}, {"Ref": "Except"}]),
-    }
-    with pytest.raises(AssertionError, match="Nothing"):
-        emulator.deploy(stack(Child=_nesting(emulator, **broken)), prefix)
-    assert _buckets(emulator, prefix) == {"retain"}
-    emulator.delete(prefix)
-    emulator.client("s3").delete_bucket(Bucket=f"{prefix}-retain")
-    emulator.deploy(stack(Child=_nesting(emulator, **_three_buckets(prefix))), prefix)
-    # The deletion of a stack is not the operation that created the resources.
-    emulator.delete(prefix)
-    assert _buckets(emulator, prefix) == {"retain", "except"}
-
-
-def parent_rollback(emulator: Emulator, outcome: str) -> set[str]:
-    """Fail a parent after its nested stack is complete; return the buckets that remain."""
-    emulator.local(f"nested-rollback?outcome={outcome}", "POST")
-    prefix = unique("parent")
-    broken = {**_failing(), "DependsOn": "Child"}
-    own = _bucket(f"{prefix}-own", DeletionPolicy="RetainExceptOnCreate")
-    with pytest.raises(AssertionError, match="Nothing"):
-        emulator.deploy(
-            stack(Bucket=own, Child=_nesting(emulator, **_three_buckets(prefix)), Broken=broken),
-            prefix,
-        )
-    emulator.local("nested-rollback?outcome=retain", "POST")
-    return _buckets(emulator, prefix)
-
-
-def failed_update(emulator: Emulator) -> set[str]:
-    """Fail an update that adds buckets to a nested stack; return the buckets that remain."""
-    prefix = unique("updated")
-    first = {"Bucket": _bucket(f"{prefix}-default")}
-    emulator.deploy(stack(Child=_nesting(emulator, **first)), prefix)
-    broken = {
-        **_three_buckets(prefix),
-        "Broken": _failing(all=[{"Ref": "Retain"}, {"Ref": "Except"}]),
-    }
-    with pytest.raises(AssertionError, match="Nothing"):
-        emulator.deploy(stack(Child=_nesting(emulator, **broken)), prefix)
-    return _buckets(emulator, prefix)
-
-
-def failed_update_in_nested_stack_of_nested_stack(emulator: Emulator) -> tuple[str, str]:
-    """Fail an update that changes a queue two levels down; return its timeouts before and after."""
-    name = unique("grandchild")
-
-    def parent(timeout_s: int, **others: Any) -> dict[str, Any]:
-        properties = {"QueueName": name, "VisibilityTimeout": timeout_s}
-        grandchild = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": properties}, **others}
-        return stack(Child=_nesting(emulator, Grandchild=_nesting(emulator, **grandchild)))
-
-    def timeout() -> str:
-        sqs = emulator.client("sqs")
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
-        return str(answer["Attributes"]["VisibilityTimeout"])
-
-    emulator.deploy(parent(30), name)
-    before = timeout()
-    missing = {"Fn::GetAtt": ["Queue", "Nothing"]}
-    broken = {
-        "Type": "AWS::S3::BucketPolicy",
-        "Properties": {"Bucket": {"Ref": "Queue"}, "PolicyDocument": missing},
-    }
-    with pytest.raises(AssertionError, match="Nothing"):
-        emulator.deploy(parent(60, Broken=broken), name)
-    return before, timeout()
 
 
 def _error(call: Callable[[], Any]) -> str:

@@ -1,9 +1,10 @@
-"""Contracts of the patches for raw emails."""
+"""Contracts of the patches for emails."""
 
 import base64
 import json
 import urllib.request
 from email.message import EmailMessage
+from typing import Any
 
 import boto3
 import pytest
@@ -64,3 +65,62 @@ def ses_raw_emails(emulator: Emulator) -> None:
         page = answer.read().decode()
     assert "1 email," in page
     assert calendar["Data"] in page
+
+
+def ses_identities(emulator: Emulator) -> None:
+    """A policy for one identity allows SendEmail from it; the sandbox checks the recipient too."""
+    sender, other = (f"{unique('sender')}@app.example" for _ in range(2))
+    account = "arn:aws:ses:us-east-1:000000000000:identity"
+    ses = emulator.client("sesv2")
+    for address in (sender, other):
+        ses.create_email_identity(EmailIdentity=address)
+    users, name = emulator.client("iam"), unique("sender")
+    users.create_user(UserName=name)
+
+    def allow(resource: str, **condition: Any) -> None:
+        allowed = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": resource, **condition}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        users.put_user_policy(UserName=name, PolicyName="one-sender", PolicyDocument=document)
+
+    key = users.create_access_key(UserName=name)["AccessKey"]
+    restricted_ses = boto3.client(
+        "sesv2",
+        region_name="us-east-1",
+        endpoint_url=emulator.endpoint,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    domain = f"{unique('app')}.example"
+    recipient = f"user@{domain}"
+    message: dict[str, Any] = {
+        "Destination": {"ToAddresses": [recipient]},
+        "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
+    }
+
+    def refusal(source: str) -> str:
+        with pytest.raises(ClientError) as caught:
+            restricted_ses.send_email(FromEmailAddress=source, **message)
+        return str(caught.value)
+
+    region = "region US-EAST-1"
+    assert not ses.get_account()["ProductionAccessEnabled"]
+    allow(f"{account}/{sender}")
+    assert f"failed the check in {region}: {recipient}" in refusal(sender)
+    # A verified recipient needs a permission for its identity: the domain, or the address.
+    for identity in (domain, recipient):
+        allow(f"{account}/{sender}")
+        ses.create_email_identity(EmailIdentity=identity)
+        message_of_denial = refusal(sender)
+        assert "AccessDenied" in message_of_denial
+        assert f"identity/{identity}" in message_of_denial
+        allow(f"{account}/*", Condition={"StringEquals": {"ses:FromAddress": sender}})
+        assert restricted_ses.send_email(FromEmailAddress=sender, **message)["MessageId"]
+    assert "AccessDenied" in refusal(other)
+    # Outside the sandbox, the sender's identity is enough.
+    allow(f"{account}/{sender}")
+    details = {"MailType": "TRANSACTIONAL", "WebsiteURL": "https://app.example"}
+    ses.put_account_details(ProductionAccessEnabled=True, **details)
+    try:
+        assert restricted_ses.send_email(FromEmailAddress=sender, **message)["MessageId"]
+    finally:
+        ses.put_account_details(ProductionAccessEnabled=False, **details)

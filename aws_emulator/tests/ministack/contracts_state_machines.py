@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -286,43 +285,6 @@ def ses_events(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as caught:
         ses.send_email(ConfigurationSetName=f"no-{name}", Destination=address, **message)
     assert caught.value.response["Error"]["Code"] == "NotFoundException"
-
-
-def ses_identities(emulator: Emulator) -> None:
-    """A policy for one identity allows SendEmail from it; the sandbox checks the recipient too."""
-    sender, other = (f"{unique('sender')}@app.example" for _ in range(2))
-    account = "arn:aws:ses:us-east-1:000000000000:identity"
-    ses = emulator.client("sesv2")
-    for address in (sender, other):
-        ses.create_email_identity(EmailIdentity=address)
-    users, name = emulator.client("iam"), unique("sender")
-    users.create_user(UserName=name)
-    allowed = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": f"{account}/{sender}"}
-    users.put_user_policy(
-        UserName=name,
-        PolicyName="one-sender",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
-    )
-    key = users.create_access_key(UserName=name)["AccessKey"]
-    restricted_ses = boto3.client(
-        "sesv2",
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint,
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
-    message: dict[str, Any] = {
-        "Destination": {"ToAddresses": ["user@app.example"]},
-        "Content": {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
-    }
-    assert not ses.get_account()["ProductionAccessEnabled"]
-    with pytest.raises(ClientError, match=r"failed the check .*: user@app\.example"):
-        restricted_ses.send_email(FromEmailAddress=sender, **message)
-    ses.create_email_identity(EmailIdentity="user@app.example")
-    assert restricted_ses.send_email(FromEmailAddress=sender, **message)["MessageId"]
-    with pytest.raises(ClientError) as caught:
-        restricted_ses.send_email(FromEmailAddress=other, **message)
-    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
 def jsonata_test_state(emulator: Emulator) -> None:

@@ -1,8 +1,11 @@
 """Builders of templates for the tests."""
 
 import io
+import json
 import zipfile
 from typing import Any
+
+from aws_emulator.tests.ministack.running import Emulator, unique
 
 ROLE: dict[str, Any] = {
     "Type": "AWS::IAM::Role",
@@ -49,3 +52,12 @@ def package(**files: str | bytes) -> bytes:
 def stack(**resources: Any) -> dict[str, Any]:
     """Return a template with these resources."""
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
+
+
+def stored(emulator: Emulator, template: dict[str, Any]) -> str:
+    """Put a template into a bucket and return its URL."""
+    bucket = unique("templates")
+    storage = emulator.client("s3")
+    storage.create_bucket(Bucket=bucket)
+    storage.put_object(Bucket=bucket, Key="child.json", Body=json.dumps(template).encode())
+    return f"{emulator.endpoint}/{bucket}/child.json"

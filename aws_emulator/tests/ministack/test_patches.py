@@ -21,6 +21,7 @@ from aws_emulator.tests.ministack import (
     contracts_imports,
     contracts_metrics,
     contracts_names,
+    contracts_nested_stacks,
     contracts_passkeys,
     contracts_policies,
     contracts_properties,
@@ -100,7 +101,7 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "service_integration_errors": contracts_state_machines.service_integration_errors,
     "kinesis_retention": contracts_services.kinesis_retention,
     "ses_events": contracts_state_machines.ses_events,
-    "ses_identities": contracts_state_machines.ses_identities,
+    "ses_identities": contracts_emails.ses_identities,
     "ses_raw_emails": contracts_emails.ses_raw_emails,
     "log_streams": contracts_functions.log_streams,
     "schedule_pages": contracts_services.schedule_pages,
@@ -112,8 +113,9 @@ CONTRACTS: dict[str, Callable[[Emulator], None]] = {
     "event_source_mapping_properties": contracts_properties.event_source_mapping_properties,
     "name_collisions": contracts_deployment.name_collisions,
     "nested_stack_attributes": contracts_deployment.nested_stack_attributes,
-    "nested_stack_references": contracts_deployment.nested_stack_references,
-    "nested_stack_rollback": contracts_deployment.nested_stack_rollback,
+    "nested_stack_failures": contracts_nested_stacks.nested_stack_failures,
+    "nested_stack_references": contracts_nested_stacks.nested_stack_references,
+    "nested_stack_rollback": contracts_nested_stacks.nested_stack_rollback,
     "resource_imports": contracts_imports.resource_imports,
     "stack_resource_lookup": contracts_imports.stack_resource_lookup,
     "nested_stack_transforms": contracts_deployment.nested_stack_transforms,
@@ -237,17 +239,17 @@ def test_redrive_starts_after_stopped_state_has_ended(emulator: Emulator) -> Non
 def test_parent_rollback_treats_complete_nested_stack_as_selected(
     emulator: Emulator, outcome: str, remaining: set[str]
 ) -> None:
-    assert contracts_deployment.parent_rollback(emulator, outcome) == remaining
+    assert contracts_nested_stacks.parent_rollback(emulator, outcome) == remaining
 
 
 def test_failed_update_of_nested_stack_deletes_new_resources(emulator: Emulator) -> None:
-    assert contracts_deployment.failed_update(emulator) == {"default", "retain"}
+    assert contracts_nested_stacks.failed_update(emulator) == {"default", "retain"}
 
 
 def test_failed_update_of_nested_stack_in_nested_stack_restores_properties(
     emulator: Emulator,
 ) -> None:
-    before, after = contracts_deployment.failed_update_in_nested_stack_of_nested_stack(emulator)
+    before, after = contracts_nested_stacks.failed_update_in_nested_stack_of_nested_stack(emulator)
     assert after == before == "30"
 
 

@@ -5,6 +5,7 @@ from aws_emulator.tests.ministack import (
     contracts_deployment,
     contracts_edge,
     contracts_imports,
+    contracts_nested_stacks,
 )
 from aws_emulator.tests.ministack.running import Emulator
 
@@ -28,7 +29,7 @@ def test_lambda_refuses_deletion_of_replicated_function(emulator: Emulator) -> N
 
 
 def test_rollback_of_nested_stack_keeps_resource_with_retain(emulator: Emulator) -> None:
-    contracts_deployment.nested_stack_rollback(emulator)
+    contracts_nested_stacks.nested_stack_rollback(emulator)
 
 
 def test_alarm_does_not_publish_with_key_that_cloudwatch_may_not_use(emulator: Emulator) -> None:

@@ -1,8 +1,9 @@
-"""Requests that SQS, SNS and EventBridge refuse."""
+"""Requests that SQS, SNS, SES and EventBridge refuse."""
 
 import json
 from typing import Any
 
+from aws_emulator.tests.ministack import contracts_emails
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.refusals.refusing import refused
 
@@ -174,3 +175,7 @@ def test_scheduler_refuses_token_and_action(emulator: Emulator) -> None:
     for name, value in (("ClientToken", "a" * 65), ("ClientToken", "a/b")):
         refused("ValidationException", create, **{name: value})
     refused("ValidationException", create, ActionAfterCompletion="STOP")
+
+
+def test_ses_refuses_recipient_without_permission_in_sandbox(emulator: Emulator) -> None:
+    contracts_emails.ses_identities(emulator)

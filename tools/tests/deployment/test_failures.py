@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from aws_emulator import stack_failures
 from aws_emulator.errors import CommandError
-from tools.deployment import collector, failures
+from tools.deployment import collector
 from tools.deployment.deploy import run_sam_deploy
 from tools.deployment.environments import read_environment
 from tools.deployment.preflight.account import Account
@@ -116,12 +117,12 @@ def test_failed_deployment_names_the_innermost_resource_and_its_reason(
 
 def test_failures_of_earlier_deployments_are_left_out() -> None:
     cloudformation = CloudFormation(EVENTS)
-    since = failures.newest_event(cloudformation, ROOT)
+    since = stack_failures.newest_event(cloudformation, ROOT)
     assert since == START - timedelta(seconds=5)
-    assert [it.partition(" ")[0] for it in failures.causes(cloudformation, ROOT, since)] == [
+    assert [it.partition(" ")[0] for it in stack_failures.causes(cloudformation, ROOT, since)] == [
         "Edge/Functions/EdgeAuthVersion"
     ]
-    everything = failures.causes(cloudformation, ROOT, None)
+    everything = stack_failures.causes(cloudformation, ROOT, None)
     assert [it.partition(" ")[0] for it in everything] == [
         "Portal",
         "Edge/Functions/EdgeAuthVersion",
@@ -130,7 +131,7 @@ def test_failures_of_earlier_deployments_are_left_out() -> None:
 
 def test_nested_stack_that_was_never_created_has_its_own_reason() -> None:
     failed = event(1, "root", "Names", "CREATE_FAILED", "Template error.")
-    assert failures.causes(CloudFormation({ROOT: [failed]}), ROOT, None) == [
+    assert stack_failures.causes(CloudFormation({ROOT: [failed]}), ROOT, None) == [
         f"Names ({NESTED}): Template error"
     ]
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deployment.stacks import is_missing
-
 _NESTED: Final = "AWS::CloudFormation::Stack"
 #: CloudFormation stops the other resources of a stack after the first failure.
 _CANCELLED: Final = re.compile(r"Resource (creation|update) cancelled")
+#: CloudFormation has no error code for a stack that doesn't exist.
+_MISSING: Final = "does not exist"
 
 
 def newest_event(cloudformation: Any, name: str) -> datetime | None:
@@ -27,7 +27,7 @@ def newest_event(cloudformation: Any, name: str) -> datetime | None:
     try:
         events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     except ClientError as problem:
-        if is_missing(problem):
+        if _MISSING in str(problem):
             return None
         raise
     return events[0]["Timestamp"] if events else None
