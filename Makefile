@@ -28,7 +28,7 @@ endif
 # BUILT=1 deploys the existing output of `sam build`, as the pipeline does with its artifact.
 BUILD := $(if $(BUILT),setup,build)
 
-.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate rotate failover conflicts why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test spark readers marts bench capacity prose screenshots reference preflight deploy leftovers smoke destroy requirements
+.PHONY: help setup run up dev down catalogue student region sql invoke debug logs trace redrive reconcile verify compact table reprocess migrate revoke person erase evacuate rotate failover conflicts why source suppress chaos gameday prove check lint lint-templates types unit build validate package integration test nightly spark readers marts bench capacity prose screenshots reference preflight deploy leftovers smoke destroy requirements
 
 help: ## List the targets and their options
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -223,14 +223,19 @@ package: setup ## Run sam build, and test the packages
 
 integration: setup ## Test the running system, also in a browser
 	@$(PY) -m tools.setup.browser
-	@$(PY) -m pytest -q $(PARALLEL) -m "integration or browser" $(SYSTEM_TESTS)
+	@$(PY) -m pytest -q $(PARALLEL) -m "(integration or browser) and not nightly" $(SYSTEM_TESTS)
 
 test: check validate ## Run every check and test, then make run
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m tools.setup.spark
 	@$(PY) -m tools.setup.readers
-	@$(PY) -m pytest -q $(PARALLEL) -m "package or integration or browser or proof or spark" $(SYSTEM_TESTS) $(PROOF_TESTS)
+	@$(PY) -m pytest -q $(PARALLEL) -m "(package or integration or browser or proof or spark) and not nightly" $(SYSTEM_TESTS) $(PROOF_TESTS)
 	@$(MAKE) run
+
+nightly: setup ## Run the further cases of the tests of 'make test'
+	@$(PY) -m tools.setup.browser
+	@$(PY) -m tools.setup.spark
+	@$(PY) -m pytest -q $(PARALLEL) -m nightly $(SYSTEM_TESTS) $(PROOF_TESTS)
 
 spark: setup ## Run the lake's SQL in Spark, with Java from PyPI, and compare with DuckDB
 	@$(PY) -m tools.setup.spark

@@ -28,6 +28,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "tests/system/test_edge_outage.py",
         "tests/system/test_gameday.py",
         "tests/system/test_names.py",
+        "tests/system/test_origin_key.py::test_rotation_with_a_separate_home",
         "tests/system/test_portal_copies.py",
         "tests/system/test_regions.py",
         "tests/system/test_waiting_sign_ups.py",

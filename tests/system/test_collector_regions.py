@@ -194,6 +194,7 @@ def sending(regions: system.System) -> Iterator[list[str]]:
         thread.join()
 
 
+@pytest.mark.nightly
 def test_region_is_added_and_removed_while_events_arrive(regions: system.System) -> None:
     """`make region`: each accepted event is in one lake, once, and none is left in the stream."""
     edge, clients = environment(regions, EDGE), clients_of(regions)

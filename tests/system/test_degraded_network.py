@@ -164,18 +164,16 @@ def test_slow_region_and_lost_answers_lead_to_one_row(fault: Fault, regions: sys
 @pytest.mark.parametrize(
     ("faults", "seconds"),
     [
-        ((THROTTLED,), None),
-        ((LOSSY, SLOW), None),
-        ((NEAREST_HANGING,), None),
-        ((NEAREST_UNREACHABLE,), None),
-        ((ALL_UNREACHABLE,), OUTAGE_S),
-    ],
-    ids=[
-        "throttled",
-        "slow-and-lossy",
-        "hanging",
-        "nearest-unreachable",
-        "all-unreachable-for-3-s",
+        pytest.param((THROTTLED,), None, id="throttled", marks=pytest.mark.nightly),
+        pytest.param((LOSSY, SLOW), None, id="slow-and-lossy"),
+        pytest.param((NEAREST_HANGING,), None, id="hanging", marks=pytest.mark.nightly),
+        pytest.param((NEAREST_UNREACHABLE,), None, id="nearest-unreachable"),
+        pytest.param(
+            (ALL_UNREACHABLE,),
+            OUTAGE_S,
+            id="all-unreachable-for-3-s",
+            marks=pytest.mark.nightly,
+        ),
     ],
 )
 def test_accepted_events_are_stored_once_per_lake(

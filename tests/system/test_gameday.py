@@ -35,6 +35,7 @@ def test_loss_of_the_further_region_loses_nothing_acknowledged(regions: system.S
     assert command.run(regions, plan) == 0
 
 
+@pytest.mark.nightly
 def test_bookings_move_with_the_home_and_back(regions: system.System) -> None:
     end_environments(regions, EDGE_AUTH, EDGE_INGEST)
     act = move_act("unavailable")

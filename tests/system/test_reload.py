@@ -126,6 +126,7 @@ def test_changed_page_is_served(developer: Developer) -> None:
     assert developer.get("/").text == before.replace("</title>", " reloaded</title>")
 
 
+@pytest.mark.nightly
 def test_sam_sync_updates_a_function_and_its_alias(meridian: system.System, tmp_path: Path) -> None:
     """`--watch` does the same for each function after a save, and takes as long for each."""
     folder = tmp_path / "meridian"

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.nightly import mark_others
 from tests.system.sdks import senders
 from tests.system.sdks.mobile import ANDROID, IOS, NotStartedError, Platform, mobile
 from tests.system.sdks.recorder import recording
@@ -18,6 +19,8 @@ EVENTS: Final = 30
 LARGEST_BYTES: Final = 30_000
 #: Over the default `event_bytes`, 65,536.
 OVER_LIMIT_BYTES: Final = 100_000
+#: An SDK for browsers and one for servers. The others run with large events in `make nightly`.
+REPRESENTATIVE: Final = ("@rudderstack/analytics-js", "segment-analytics-python")
 
 
 def check_browser(sdk: str, sdks: dict[str, senders.Sender]) -> None:
@@ -46,7 +49,7 @@ def test_sdk_events_are_stored_exactly_once(
     assert {row["message_id"] for row in rows} == recorder.accepted().keys()
 
 
-@pytest.mark.parametrize("name", senders.ALL)
+@pytest.mark.parametrize("name", mark_others(senders.ALL, REPRESENTATIVE))
 def test_sdk_sends_its_largest_events_and_batches(
     name: str, sdks: dict[str, senders.Sender], meridian: system.System
 ) -> None:
@@ -64,7 +67,7 @@ def test_sdk_sends_its_largest_events_and_batches(
     assert [row["verdict"] for row in rows] == ["good"] * EVENTS
 
 
-@pytest.mark.parametrize("name", senders.ALL)
+@pytest.mark.parametrize("name", mark_others(senders.ALL, REPRESENTATIVE))
 def test_event_over_the_limit_is_rejected_once_or_not_sent(
     name: str, sdks: dict[str, senders.Sender], meridian: system.System
 ) -> None:

@@ -174,6 +174,7 @@ def test_contract_holds_with_patch(emulator: Emulator, name: str) -> None:
     CONTRACTS[name](emulator)
 
 
+@pytest.mark.nightly
 @pytest.mark.integration
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_contract_fails_without_patch(preloaded: Preloaded, tmp_path: Path, name: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import axe
+from tests.support.nightly import mark_others
 from tests.system.portal.conftest import Student
 from tests.system.portal.test_advisors import staff
 from tests.system.portal.test_journey import assert_fits, sign_in
@@ -34,7 +35,7 @@ def check(page: Page) -> None:
     assert_fits(page)
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", mark_others((360, 1280), (360,)))
 def test_staff_uploads_a_list_reads_the_report_and_mends_it(
     visit: Callable[..., Page],
     staff: Student,

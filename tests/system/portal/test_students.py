@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import axe
+from tests.support.nightly import mark_others
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student
 from tests.system.portal.test_advisors import staff
@@ -14,7 +15,7 @@ from tests.system.portal.test_journey import assert_fits, sign_in
 pytestmark = pytest.mark.browser
 
 __all__ = ["staff"]
-WIDTHS = (360, 1280)
+WIDTHS = mark_others((360, 1280), (360,))
 
 
 def open_student(office: Page, student: Student) -> None:

@@ -177,10 +177,14 @@ def test_list_starts_at_from_parameter(meridian: System, paying: ApiClient) -> N
 
 def test_long_list_of_equal_times_is_paginated(meridian: System, new: ApiClient) -> None:
     start = start_in(300)
-    advisors = {new_advisor(meridian) for _ in range(105)}
+    booking = {"advisorId": new_advisor(meridian), "start": start}
+    assert new.send("POST", "/appointments", json=booking)[0] == 201
+    item = row(meridian, "appointments", f"ADVISOR#{booking['advisorId']}", f"SLOT#{start}")
+    advisors = {booking["advisorId"]} | {f"equal-{number:03}" for number in range(104)}
     for advisor in advisors:
-        booking = {"advisorId": advisor, "start": start}
-        assert new.send("POST", "/appointments", json=booking)[0] == 201
+        client("dynamodb", meridian.target).put_item(
+            TableName="meridian-local-appointments", Item=item | {"pk": {"S": f"ADVISOR#{advisor}"}}
+        )
     first = new.send("GET", "/appointments", params={"from": start})[1]
     second = new.send("GET", "/appointments", params={"after": first["next"]})[1]
     assert len(first["appointments"]) == 100

@@ -14,13 +14,14 @@ from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks, negative_data_rejection
 
 from tests.support import school_api
+from tests.support.examples import one_in
 from tools.dev.system import System
 from tools.stack import client
 
 pytestmark = pytest.mark.integration
 
-#: Number of requests per operation and generation mode, limited for the duration of `make test`.
-MAX_EXAMPLES: Final = 25
+#: Number of requests per operation and generation mode.
+MAX_EXAMPLES: Final = one_in(4)
 #: SizeRestrictions_URIPATH, _QUERYSTRING and _BODY of the web ACL's managed rules.
 MAX_PATH_BYTES: Final = 1_024
 MAX_QUERY_BYTES: Final = 2_048

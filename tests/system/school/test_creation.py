@@ -232,7 +232,11 @@ def test_address_that_was_taken_after_the_form_has_no_second_account(school: Sch
 
 
 @pytest.mark.parametrize(
-    ("service", "operation"), [("dynamodb", "GetItem"), ("cognito-idp", "AdminCreateUser")]
+    ("service", "operation"),
+    [
+        pytest.param("dynamodb", "GetItem", marks=pytest.mark.nightly),
+        ("cognito-idp", "AdminCreateUser"),
+    ],
 )
 def test_throttled_creation_waits_in_the_account_workflow(
     school: SchoolClient, service: str, operation: str

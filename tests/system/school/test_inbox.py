@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import axe
+from tests.support.nightly import mark_others
 from tests.system.portal.conftest import Student, chromium, page_errors, student, visit
 from tests.system.portal.test_advisors import staff
 from tests.system.portal.test_journey import assert_fits, sign_in
@@ -90,7 +91,7 @@ def test_students_cannot_read_or_mark_feedback(office: Person, pupil: Person) ->
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", mark_others((360, 1280), (360,)))
 def test_staff_marks_feedback_and_opens_its_student_on_the_page(
     visit: Callable[..., Page],
     pupil: Person,

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import axe
+from tests.support.nightly import mark_others
 from tests.support.waiting import wait_until
 from tests.system.portal.conftest import Student, chromium, page_errors, student, visit
 from tests.system.portal.test_advisors import staff
@@ -139,7 +140,7 @@ def test_students_cannot_see_or_end_parked_accounts(meridian: System, office: Pe
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", mark_others((360, 1280), (360,)))
 def test_staff_undoes_a_parked_account_on_the_page(
     visit: Callable[..., Page],
     school: SchoolClient,

@@ -1,12 +1,15 @@
 """Tests that share a running system are in one group, and each suite finds its tests."""
 
+import ast
 import re
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.support.groups import GROUPS, INDEPENDENT, ends_group, find_group, position
 from tests.support.paths import ROOT
+from tools.syntax import nodes
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,19 @@ def test_systems_end_after_the_last_test_of_their_group(
     test_id: str, next_id: str, ends: bool
 ) -> None:
     assert ends_group(test_id, next_id) == ends
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/system").rglob("test_*.py")), ids=str)
+def test_system_in_several_regions_starts_for_one_group(path: Path) -> None:
+    """A test of another group that uses the fixture would start the system a second time."""
+    folder = str(path.relative_to(ROOT))
+    functions = [it for it in nodes(path.read_text()) if isinstance(it, ast.FunctionDef)]
+    groups = {
+        find_group(f"{folder}::{it.name}")
+        for it in functions
+        if it.name.startswith("test_") and "regions" in {each.arg for each in it.args.args}
+    }
+    assert groups <= {"regions", "catalogue"}
 
 
 @pytest.mark.parametrize(
