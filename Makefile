@@ -18,7 +18,7 @@ PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
 # Each process imports the test files of its folders, so the suites name theirs.
 UNIT_TESTS := tests/unit aws_emulator/tests tools/tests
 SYSTEM_TESTS := tests/package tests/system aws_emulator/tests tools/tests
-PROOF_TESTS := tests/unit/stream_processor tests/unit/lake
+SLOW_TESTS := $(addprefix tests/unit/,architecture edge_ingest lake office stacks stream_processor)
 
 # Property-based tests draw more examples than in `make check` (conftest.py).
 ifneq ($(filter test,$(MAKECMDGOALS)),)
@@ -210,7 +210,7 @@ types: setup ## Run mypy in strict mode
 	@.venv/bin/mypy
 
 unit: setup ## Run unit and property tests on two cores
-	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not proof and not spark" $(UNIT_TESTS)
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not package and not integration and not browser and not proof and not spark and not slow" $(UNIT_TESTS)
 
 build: setup ## Run sam build
 	@.venv/bin/sam build
@@ -229,13 +229,13 @@ test: check validate ## Run every check and test, then make run
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m tools.setup.spark
 	@$(PY) -m tools.setup.readers
-	@$(PY) -m pytest -q $(PARALLEL) -m "(package or integration or browser or proof or spark) and not nightly" $(SYSTEM_TESTS) $(PROOF_TESTS)
+	@$(PY) -m pytest -q $(PARALLEL) -m "(package or integration or browser or proof or spark or slow) and not nightly" $(SYSTEM_TESTS) $(SLOW_TESTS)
 	@$(MAKE) run
 
 nightly: setup ## Run the further cases of the tests of 'make test'
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m tools.setup.spark
-	@$(PY) -m pytest -q $(PARALLEL) -m nightly $(SYSTEM_TESTS) $(PROOF_TESTS)
+	@$(PY) -m pytest -q $(PARALLEL) -m nightly $(SYSTEM_TESTS)
 
 spark: setup ## Run the lake's SQL in Spark, with Java from PyPI, and compare with DuckDB
 	@$(PY) -m tools.setup.spark

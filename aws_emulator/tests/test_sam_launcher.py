@@ -100,6 +100,7 @@ def folder(tmp_path: Path) -> Path:
     return code
 
 
+@pytest.mark.slow
 def test_sped_up_sam_reads_and_packs_the_same(tmp_path: Path, folder: Path) -> None:
     template = tmp_path / "template.yaml"
     template.write_text(TEMPLATE)
@@ -121,6 +122,7 @@ def test_sped_up_sam_reads_and_packs_the_same(tmp_path: Path, folder: Path) -> N
     assert entries(fast.with_suffix(".zip")) == entries(plain.with_suffix(".zip"))
 
 
+@pytest.mark.slow
 def test_launcher_is_sam_and_ignores_modules_beside_it(tmp_path: Path) -> None:
     completed = subprocess.run(
         [sys.executable, "-P", str(LAUNCHER), "--version"],
@@ -133,11 +135,13 @@ def test_launcher_is_sam_and_ignores_modules_beside_it(tmp_path: Path) -> None:
     assert completed.stdout.startswith("SAM CLI, version ")
 
 
+@pytest.mark.slow
 def test_waiter_of_sped_up_sam_ignores_long_delay(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-c", WAITING, str(LAUNCHER)]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_policy_templates_are_validated_once_each(tmp_path: Path) -> None:
     completed = subprocess.run(
         [sys.executable, "-P", "-c", VALIDATING, str(LAUNCHER)],

@@ -152,6 +152,7 @@ def test_child_shards_are_read_after_parents() -> None:
     assert not report.unaccounted
 
 
+@pytest.mark.slow
 def test_batch_that_always_fails_raises_stuck_error() -> None:
     def failing(event: dict[str, Any]) -> Any:
         raise ValueError

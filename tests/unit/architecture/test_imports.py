@@ -194,6 +194,7 @@ def test_cycle_check_finds_cycle_between_modules_of_nested_packages(tmp_path: Pa
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", components())
 def test_package_list_contains_each_imported_component(component: str) -> None:
     lines = (SRC / "Makefile").read_text().splitlines()

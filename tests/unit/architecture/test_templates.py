@@ -42,6 +42,7 @@ def referenced_files(path: Path) -> Iterator[Path]:
             yield (path.parent / name).resolve()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(functions()))
 def test_handler_is_a_function_of_its_module(name: str) -> None:
     module, _, function = functions()[name].rpartition(".")

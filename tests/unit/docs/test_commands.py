@@ -29,6 +29,7 @@ MAKEFILE: Final = (ROOT / "Makefile").read_text()
 CHECK: Final = ".github/workflows/check.yml"
 #: Files that run `make <target>`, by target. The workflow's `make test` runs further targets.
 RUN_BY: Final = {
+    "nightly": ".github/workflows/nightly.yml",
     "check": CHECK,
     "debug": "tests/system/test_debug.py",
     "dev": "tests/system/test_faults.py",

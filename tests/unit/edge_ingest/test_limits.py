@@ -95,6 +95,7 @@ def test_context_of_batch_over_the_limit_of_an_event_is_too_large(over: int, sta
     assert harness.Harness().send(body=body)["status"] == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filler", [b"x", b'\\"', b"\x01", b"\xff", "é".encode()])
 def test_largest_rejected_event_is_kept_whole_or_as_far_as_a_record_permits(filler: bytes) -> None:
     size = 4 * 1024 * 1024 - 40

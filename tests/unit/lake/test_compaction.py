@@ -106,6 +106,7 @@ def crash_at_call(monkeypatch: pytest.MonkeyPatch, points: int) -> Iterator[None
             yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(8))
 def test_events_once_has_each_event_once_after_any_history(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,7 @@ def delete(aws: FakeAws, prefix: str) -> None:
         del aws.s3.objects[LAKE, key]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(6))
 def test_index_changes_no_row_in_any_history(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

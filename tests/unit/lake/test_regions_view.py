@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def once(folder: Path, lakes: dict[str, FakeAws]) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
+@pytest.mark.slow
 @settings(max_examples=at_most(15), deadline=None)
 @given(arrivals=ARRIVALS, compacted=st.sets(st.sampled_from(REGIONS)))
 def test_each_event_is_counted_once_where_it_arrived_first(

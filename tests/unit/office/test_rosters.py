@@ -96,6 +96,7 @@ def test_name_without_an_upload_is_unknown() -> None:
         Rosters(FakeStorage()).read(NAME)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 5_000), st.data())
 def test_progress_is_exact_for_few_rows_and_close_for_many(rows: int, data: Any) -> None:
     storage = FakeStorage()

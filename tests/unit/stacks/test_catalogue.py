@@ -87,6 +87,7 @@ def one(kind: str) -> dict[str, Any]:
     return properties
 
 
+@pytest.mark.slow
 def test_templates_and_fragment_for_instances_are_valid_in_each_region(tmp_path: Path) -> None:
     assert len(CATALOGUE) == 9
     (text,) = re.findall(r"^```yaml\n(.*?)^```", RECORD.read_text(), re.MULTILINE | re.DOTALL)

@@ -39,6 +39,7 @@ def used_types() -> set[str]:
     return types
 
 
+@pytest.mark.slow
 def test_every_resource_type_is_emulated_or_accepted(used_types: set[str]) -> None:
     provisioned = json.loads(run_with_ministack("-c", _PROVISIONED_TYPES))
     unknown = used_types - {*provisioned, *provisioned_types(), *ACCEPTED_TYPES}
@@ -55,6 +56,7 @@ def test_accepted_types_contain_only_types_of_templates(used_types: set[str]) ->
     assert set(ACCEPTED_TYPES) <= used_types | generated
 
 
+@pytest.mark.slow
 def test_patches_apply_every_property_that_ministack_drops() -> None:
     module = "aws_emulator.ministack.dropped_properties"
     dropped = json.loads(run_with_ministack("-m", module, *map(str, TEMPLATES)))

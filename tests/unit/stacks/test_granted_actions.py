@@ -287,6 +287,7 @@ def used_by_code(name: str) -> set[str]:
     return actions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_granted_action_of_role_is_used(name: str) -> None:
     used = used_by_code(name) | used_by_lambda(name) | OTHERS.get(name, {}).keys()
@@ -304,6 +305,7 @@ def test_role_of_function_grants_reads_of_its_event_sources(name: str) -> None:
     assert used_by_lambda(name) - optional <= granted(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_action_that_code_uses_is_granted(name: str) -> None:
     """The emulated AWS enforces the roles of functions too: tests of running systems need it."""

@@ -63,6 +63,7 @@ def erase(lake: Lake, keys: int) -> Report:
             return report
 
 
+@pytest.mark.slow
 @settings(max_examples=at_most(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(keys=st.integers(1, 9))
 def test_slices_of_any_size_erase_the_same_as_one_run(keys: int) -> None:

@@ -70,6 +70,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handler", sorted(runs.MACHINES))
 def test_handler_neither_loses_nor_duplicates_rows(handler: str) -> None:
     machine = runs.handler_proof(handler)
@@ -78,6 +79,7 @@ def test_handler_neither_loses_nor_duplicates_rows(handler: str) -> None:
     assert machine.counts["rows"] > machine.counts["runs"]
 
 
+@pytest.mark.slow
 def test_writers_of_a_log_neither_lose_nor_duplicate_rows() -> None:
     """Operators, two mappings, changed filters and parallel batches beside the function."""
     counts: Counter[str] = Counter()
@@ -88,6 +90,7 @@ def test_writers_of_a_log_neither_lose_nor_duplicate_rows() -> None:
     } == set(DISRUPTIONS)
 
 
+@pytest.mark.slow
 def test_records_of_kafka_are_neither_lost_nor_doubled() -> None:
     """Timestamps of any time, topics created again, two clusters, partial batch responses."""
     counts: Counter[str] = Counter()
@@ -97,6 +100,7 @@ def test_records_of_kafka_are_neither_lost_nor_doubled() -> None:
     assert set(KAFKA_DISRUPTIONS) <= counts.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [History, KafkaHistory])
 @pytest.mark.parametrize("seed", [1, 7])
 def test_seed_repeats_history(seed: int, kind: type[SeededHistory]) -> None:

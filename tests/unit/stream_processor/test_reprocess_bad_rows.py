@@ -230,6 +230,7 @@ def test_concurrent_reprocess_runs_write_event_once(monkeypatch: pytest.MonkeyPa
     assert verdicts(aws, of="other") == {GOOD: 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(12))
 def test_reprocess_resumes_after_crash_at_any_point(
     seed: int, monkeypatch: pytest.MonkeyPatch

@@ -238,6 +238,7 @@ def test_restored_object_has_the_new_rows(lake: OldLake) -> None:
     assert lake.rows() == after
 
 
+@pytest.mark.slow
 def test_erased_person_does_not_come_back(lake: OldLake) -> None:
     lake.old(1, USER)
     lake.old(2)
@@ -374,6 +375,7 @@ class Run:
                 setattr(lake.s3, name, method)
 
 
+@pytest.mark.slow
 @given(STEPS)
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=one_in(3))
 def test_each_row_is_there_once_with_the_new_columns_after_any_history(
@@ -452,6 +454,7 @@ def day_of_three_hours() -> OldLake:
     return lake
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=at_most(4), suppress_health_check=[HealthCheck.too_slow])
 @given(units=st.integers(1, 9))
 def test_slices_of_any_size_do_the_same_as_one_run(units: int) -> None:
@@ -465,6 +468,7 @@ def test_slices_of_any_size_do_the_same_as_one_run(units: int) -> None:
     assert parts.table_titles() == [f"Title {number}" for number in range(4)]
 
 
+@pytest.mark.slow
 def test_schedules_beside_the_slices_show_no_part_of_the_day_in_the_table() -> None:
     lake = day_of_three_hours()
     new = {f"Title {number}" for number in range(4)}
@@ -486,6 +490,7 @@ def test_schedules_beside_the_slices_show_no_part_of_the_day_in_the_table() -> N
     assert Counter(lake.table_rows()) == Counter(lake.lake_rows())
 
 
+@pytest.mark.slow
 def test_hourly_publication_that_began_before_a_run_shows_no_part_of_the_day() -> None:
     lake = day_of_three_hours()
     real: Callable[..., Any] = lake.s3.list_objects_v2

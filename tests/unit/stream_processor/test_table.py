@@ -263,6 +263,7 @@ def test_run_after_lost_commit_adds_missing_files(lake: TableLake, lost: str, ad
     assert same(lake.table_rows(), lake.lake_rows())
 
 
+@pytest.mark.slow
 def test_run_fails_if_other_commits_come_first_each_time(lake: TableLake) -> None:
     lake.write(batch(1))
     lake.publish()
@@ -306,6 +307,7 @@ def test_table_of_an_earlier_version_gets_new_columns(
     assert {it["names"][0] for it in mapping} == set(COMPACTED.names)
 
 
+@pytest.mark.slow
 def test_many_commits_leave_few_manifests(lake: TableLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "MERGED_MANIFESTS", 4)
     for number in range(13):
@@ -495,6 +497,7 @@ class Run:
             self.lake.s3.put_object = real  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 @given(STEPS)
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_each_row_is_in_the_table_once_after_any_history(

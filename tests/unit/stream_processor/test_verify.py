@@ -123,6 +123,7 @@ def test_verify_reports_complete_lake() -> None:
     assert lake.rows() == expected_rows(lake)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delete_checkpoints_too", [False, True])
 @pytest.mark.parametrize("deletion", ["marker", "versions", "everything"])
 @pytest.mark.parametrize(
@@ -285,6 +286,7 @@ def test_verify_reports_overlapping_object() -> None:
     assert lake.verify().overlaps == [copy]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(25))
 def test_verify_restores_random_deletions_once(seed: int) -> None:
     rng, lake = random.Random(seed), FilledLake()
@@ -316,6 +318,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, operation: str) -> list[str]:
     return keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [20, 60])
 def test_verify_reads_only_objects_since_its_last_complete_run(
     days: int, monkeypatch: pytest.MonkeyPatch

@@ -79,6 +79,7 @@ def test_name_in_an_optional_stack_is_looked_up_only_if_a_parameter_selects_it(
     assert bool(taken) == looks
 
 
+@pytest.mark.slow
 def test_each_type_with_a_fixed_name_is_looked_up() -> None:
     """Cognito's domain has a check of its own, which also names its owner."""
     types = {

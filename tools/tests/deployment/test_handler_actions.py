@@ -223,6 +223,7 @@ def granted(statements: list[dict[str, Any]], action: str) -> bool:
     return any(fnmatchcase(action.lower(), str(it).lower()) for it in allowed)
 
 
+@pytest.mark.slow
 def test_service_role_allows_each_action_of_the_handlers() -> None:
     statements = [it for it in service_role_statements() if it["Effect"] == "Allow"]
     missing = sorted(

@@ -83,6 +83,7 @@ def granted(statements: list[dict[str, Any]]) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize(
     "statements", [service_role_statements, deploy_role_statements, boundary_statements]

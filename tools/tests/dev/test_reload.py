@@ -97,6 +97,7 @@ def test_bytecode_of_edge_function_is_compiled_as_in_the_build_with_line_numbers
     assert {line for _, line in dis.findlinestarts(inner)} == {5, 8}
 
 
+@pytest.mark.slow
 def test_every_function_of_the_build_can_be_found() -> None:
     functions = {
         name

@@ -97,6 +97,7 @@ def test_command_line_prints_results_and_errors(
     )
 
 
+@pytest.mark.slow
 def test_log_model_replays_the_modelled_day(
     collector: FakeCollector, tmp_path: Path, log: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_generated_log_depends_only_on_the_seed(statistics: TrafficStatistics) -
     )
 
 
+@pytest.mark.slow
 def test_generated_log_is_valid_and_sorted(requests: list[Request]) -> None:
     assert len(requests) == 10_000
     assert requests == sorted(requests, key=lambda request: request.at)

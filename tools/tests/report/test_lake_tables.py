@@ -64,6 +64,7 @@ views = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(views)
 def test_sessions_query_matches_python(argument: list[tuple[int, int]]) -> None:
     moments: dict[int, list[int]] = {}
