@@ -14,6 +14,7 @@ from pytest_socket import enable_socket
 from aws_emulator.errors import CommandError
 from aws_emulator.launcher import Emulator
 from aws_emulator.processes import free_port, supervise
+from catalogue import migration
 from tests.support.running import state_folder
 from tests.system.packaged_stack import BUCKET, FAILING, PackagedStack, clients_of, package
 from tools.deployment import adoption, recovery
@@ -31,7 +32,7 @@ ACCOUNT: Final = "000000000000"
 STAGE: Final = "failing"
 PORTAL: Final = "https://portal.example"
 DOMAIN: Final = "school.example"
-NEWEST: Final = "0006_bounded_search"
+NEWEST: Final = migration.load()[-1].name
 #: The answer of the catalogue's migrations to CloudFormation.
 ANSWER: Final = f"""
 import json, urllib.request

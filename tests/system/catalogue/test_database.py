@@ -362,3 +362,19 @@ def test_second_migration_changes_nothing_and_a_failing_one_leaves_the_schema(ti
         migrate(connection, [*load(), broken])
     assert connection.run("SELECT to_regclass('half')") == [[None]]
     connection.close()
+
+
+def test_row_is_written_without_a_search_path(tier: Tier) -> None:
+    """As pg_restore does, which copies a database to another cluster."""
+    connection = connect(tier.primary)
+    connection.run("BEGIN")
+    connection.run("SET LOCAL search_path = ''")
+    connection.run(
+        "INSERT INTO public.courses (id, language, subject, teacher, title, summary)"
+        " SELECT 'copied-1', language, subject, teacher, title, summary"
+        " FROM public.courses WHERE id = 'algebra-1'"
+    )
+    words = "SELECT count(DISTINCT words) FROM public.courses WHERE id IN ('algebra-1', 'copied-1')"
+    assert connection.run(words) == [[1]]
+    connection.run("ROLLBACK")
+    connection.close()

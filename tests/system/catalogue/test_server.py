@@ -139,7 +139,9 @@ def test_stopping_server_answers_the_requests_that_have_arrived(running: Running
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the Dockerfile copies and installs, and nothing else."""
     folder = tmp_path_factory.mktemp("image")
-    for source, target in re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE.read_text(), re.MULTILINE):
+    for source, target in re.findall(
+        r"^COPY --chmod=755 (\S+) (\S+)$", DOCKERFILE.read_text(), re.MULTILINE
+    ):
         original = ROOT / "src" / source
         if original.is_dir():
             shutil.copytree(original, folder / target, ignore=shutil.ignore_patterns("__pycache__"))

@@ -11,6 +11,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from catalogue import migration, server, settings
+from catalogue.http import Request
+from catalogue.router import Router
+from custom_resource import response
 from tests.support.paths import ROOT
 from tests.unit.stacks.test_alarm_metrics import metrics
 from tests.unit.stacks.test_granted_actions import LOGS, TRACES
@@ -42,6 +46,8 @@ CONDITIONAL: Final = {
         "ThirdReader": "HasThirdReader",
     },
 }
+#: The value of the parameter Architecture -> Docker's name of the platform.
+PLATFORMS: Final = {"x86_64": "amd64", "arm64": "arm64"}
 #: AWSLambdaVPCAccessExecutionRole without the logs.
 NETWORK: Final = {
     *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
@@ -163,6 +169,24 @@ def test_single_database_is_in_the_home_only(catalogue: str, expected: set[str])
         if "CourseCatalogue" in members(ROOT / "template.yaml", region, **values)
     }
     assert with_stack == expected
+
+
+@pytest.mark.parametrize("is_global", ["true", "false"])
+@pytest.mark.parametrize("home", ["us-east-1", "eu-west-2"])
+@pytest.mark.parametrize("region", REGIONS)
+def test_only_a_stack_with_the_catalogue_needs_its_values(
+    region: str, home: str, is_global: str
+) -> None:
+    """`make deploy` looks them up for these stacks only."""
+    text = json.dumps(long_form(ROOT / "template.yaml"))
+    values = {"Catalogue": "true", "GlobalDatabase": is_global, "Domain": "school.example"}
+    values |= {"Compute": "lambda", "CloudFrontPrefixList": "none", "StaffKeys": "none"}
+    for name, value in values.items():
+        text = text.replace(json.dumps({"Ref": name}), json.dumps(value))
+    template = json.loads(text)
+    asserted = [it["Assert"] for it in template["Rules"]["CatalogueValues"]["Assertions"]]
+    is_refused = not all(evaluate(template, it, region, home) for it in asserted)
+    assert is_refused is evaluate(template, {"Condition": "HasCatalogue"}, region, home)
 
 
 @pytest.mark.parametrize("path", CATALOGUE, ids=lambda path: path.stem)
@@ -325,10 +349,13 @@ def test_image_has_the_components_of_the_functions_package() -> None:
     makefile = (ROOT / "src" / "Makefile").read_text()
     (packages,) = re.findall(r"^build-CatalogueFunction: +PACKAGES = (.+)$", makefile, re.MULTILINE)
     dockerfile = (FOLDER / "Dockerfile").read_text()
-    copied = {name for name, _ in re.findall(r"^COPY (\w+) (\w+)$", dockerfile, re.MULTILINE)}
-    assert copied == {it.partition("/")[0] for it in packages.split()}
-    sources = re.findall(r"^COPY (\S+) ", dockerfile, re.MULTILINE)
-    assert [it for it in sources if not (ROOT / "src" / it).exists()] == []
+    copies = re.findall(r"^COPY (--chmod=\d+) (\S+) (\S+)$", dockerfile, re.MULTILINE)
+    assert len(copies) == dockerfile.count("\nCOPY ")
+    # The user of the task reads the files, whatever the umask of the checkout was.
+    assert {mode for mode, _, _ in copies} == {"--chmod=755"}
+    assert [source for _, source, _ in copies if not (ROOT / "src" / source).exists()] == []
+    copied = {source: target for _, source, target in copies if "/" not in source}
+    assert copied == {it: it for it in {it.partition("/")[0] for it in packages.split()}}
     (command,) = re.findall(r"^CMD (\[.+\])$", dockerfile, re.MULTILINE)
     (container,) = one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     assert json.loads(command) == container["Command"]
@@ -340,6 +367,76 @@ def test_image_has_the_components_of_the_functions_package() -> None:
     )
     assert checksum == "sha256:${AUTHORITIES}"
     assert url == database_authorities.URL.replace("{region}", "${REGION}")
+
+
+def test_task_and_targets_have_the_runtime_user_port_and_path_of_the_image() -> None:
+    dockerfile = (FOLDER / "Dockerfile").read_text()
+    directives = dict(re.findall(r"^(FROM|USER|EXPOSE|ENTRYPOINT) (.+)$", dockerfile, re.MULTILINE))
+    function = named("AWS::Serverless::Function")["CatalogueFunction"]["Properties"]
+    assert directives["FROM"].endswith(f"/python:{function['Runtime'].removeprefix('python')}")
+    (container,) = one("AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    (mapping,) = container["PortMappings"]
+    (balanced,) = one("AWS::ECS::Service")["LoadBalancers"]
+    targets = named("AWS::ElasticLoadBalancingV2::TargetGroup")["TaskTargets"]["Properties"]
+    groups = {name: it["Properties"] for name, it in named("AWS::EC2::SecurityGroup").items()}
+    (out,) = groups["BalancerGroup"]["SecurityGroupEgress"]
+    (into,) = groups["ApplicationGroup"]["SecurityGroupIngress"]
+    ports = [mapping["ContainerPort"], balanced["ContainerPort"], targets["Port"]]
+    ports += [it[end] for it in (out, into) for end in ("FromPort", "ToPort")]
+    assert {*ports, int(directives["EXPOSE"])} == {server.PORT}
+    assert balanced["ContainerName"] == container["Name"]
+    # The base image's entry point is Lambda's.
+    assert (directives["ENTRYPOINT"], directives["USER"]) == ("[]", container["User"])
+    # The router answers at the path without a database.
+    unused: Any = None
+    router = Router(unused, unused, unused, "", checks_database=False, log=lambda _: None)
+    assert router.respond(Request("GET", targets["HealthCheckPath"])).status == 200
+    # Amazon ECS sets the Region ("Amazon ECS environment variables").
+    variables = {it["Name"]: it["Value"] for it in container["Environment"]}
+    references = {name: "host:1" for name, it in variables.items() if isinstance(it, dict)}
+    health = {"CATALOGUE_HEALTH": "database", "AWS_REGION": "eu-west-2"}
+    assert settings.parse(variables | references | health).region == "eu-west-2"
+
+
+def test_image_is_built_for_the_architecture_of_the_task() -> None:
+    page = (ROOT / "docs" / "catalogue.md").read_text()
+    (command,) = re.findall(r"^docker build .+$", page, re.MULTILINE)
+    default = load(ROOT / "template.yaml")["Parameters"]["Architecture"]["Default"]
+    assert default == "x86_64"
+    assert f" --platform linux/{PLATFORMS[default]} " in command
+    assert f"`linux/{PLATFORMS['arm64']}`" in page
+    dockerfile = (FOLDER / "Dockerfile").read_text()
+    arguments = set(re.findall(r"^ARG (\w+)$", dockerfile, re.MULTILINE))
+    assert arguments == set(re.findall(r"--build-arg (\w+)=", command))
+    assert "-f stacks/catalogue/Dockerfile" in command
+    assert command.endswith(" src")
+
+
+def test_alarm_on_connections_is_above_those_of_function_and_tasks() -> None:
+    """A router connects to the reader and, for the staff, to the writer: perhaps one instance."""
+    path = ROOT / "stacks" / "catalogue" / "function.yaml"
+    environments = fixed_reservations({"function": load(path)})
+    scaling = named("AWS::ApplicationAutoScaling::ScalableTarget")["TaskScaling"]["Properties"]
+    routers = max(environments, scaling["MaxCapacity"] * server.MAX_ROUTERS)
+    alarm = named("AWS::CloudWatch::Alarm")["CatalogueDatabaseConnections"]["Properties"]
+    assert alarm["Threshold"] == 2 * routers
+    assert f"more than {2 * routers} connections" in " ".join(alarm["AlarmDescription"].split())
+
+
+def test_log_of_the_database_expires() -> None:
+    """RDS creates a missing log group, whose entries never expire."""
+    (cluster,) = named("AWS::RDS::DBCluster").values()
+    name = text_of(cluster["Properties"]["DBClusterIdentifier"])
+    (export,) = cluster["Properties"]["EnableCloudwatchLogsExports"]
+    group = named("AWS::Logs::LogGroup")[cluster["DependsOn"]]["Properties"]
+    assert text_of(group["LogGroupName"]) == f"/aws/rds/cluster/{name}/{export}"
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_slow_migration_is_reported_before_its_function_ends() -> None:
+    function = named("AWS::Serverless::Function")["CatalogueMigrationFunction"]["Properties"]
+    longest_s = migration.CONNECT_TIMEOUT_S + migration.STATEMENT_TIMEOUT_MS / 1000
+    assert longest_s < function["Timeout"] - response.ANSWER_S
 
 
 def test_service_rolls_back_and_scales_by_load() -> None:
