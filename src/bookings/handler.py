@@ -135,11 +135,12 @@ def _day(event: Event) -> Result:
         day = None
     if day is None or day.isoformat() != text or not _ADVISOR.fullmatch(advisor):
         return 400, {"code": "parameters_invalid", "detail": "day is a date such as 2026-12-01."}
-    zone, appointments = bookings().day(advisor, day)
+    listed = bookings().day(advisor, day)
     pool = settings().user_pool_id
     return 200, {
         "advisorId": advisor,
-        "timeZone": zone,
+        "timeZone": listed.time_zone,
+        "free": [model.time_text(it) for it in listed.free],
         "appointments": [
             {
                 "start": it.slot.start,
@@ -147,7 +148,7 @@ def _day(event: Event) -> Result:
                 "student": students.email_address(cognito(), pool, it.student),
                 "note": it.note,
             }
-            for it in appointments
+            for it in listed.appointments
         ],
     }
 

@@ -87,6 +87,15 @@ class StudentSlots:
 
 
 @dataclass(frozen=True, slots=True)
+class AdvisorDay:
+    """A date in an advisor's time zone: its appointments, and the free slots in epoch seconds."""
+
+    time_zone: str
+    appointments: list[Appointment]
+    free: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """A transaction: all of it is written if every condition holds."""
 

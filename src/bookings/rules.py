@@ -92,10 +92,17 @@ def free_starts(
     """Return the starts of the slots that a student can book, in epoch seconds."""
     earliest = -(-now_ms // 1000) + availability.notice_hours * HOUR_S
     latest = now_ms // 1000 + availability.book_ahead_days * DAY_S
+    return offered_starts(availability, booked, max(start, earliest), min(end, latest + 1))
+
+
+def offered_starts(
+    availability: Availability, booked: Iterable[Appointment], start: int, end: int
+) -> list[int]:
+    """Return the starts of the slots that the office can choose: `check_offered` accepts them."""
     taken = list(booked)
     length = availability.slot_minutes * 60
     return [
         slot
-        for slot in slots.starts(availability, max(start, earliest), min(end, latest + 1))
+        for slot in slots.starts(availability, start, end)
         if not any(overlaps(appointment, slot, slot + length) for appointment in taken)
     ]

@@ -27,6 +27,7 @@ from bookings.errors import (
     UnknownAppointmentError,
 )
 from bookings.model import (
+    AdvisorDay,
     Appointment,
     Changes,
     Origin,
@@ -192,10 +193,11 @@ class Bookings:
 
         return self._repeated(attempt)
 
-    def day(self, advisor: str, day: date) -> tuple[str, list[Appointment]]:
-        """Return the advisor's time zone, and the appointments of a date there, in order.
+    def day(self, advisor: str, day: date) -> AdvisorDay:
+        """Return an advisor's appointments and free slots of a date in the advisor's time zone.
 
-        Of an advisor without an availability, whom earlier versions booked, it is UTC.
+        Of an advisor without an availability, whom earlier versions booked, the zone is UTC, and
+        no slot is free.
 
         Raises:
             UnavailableError: DynamoDB failed.
@@ -205,9 +207,18 @@ class Bookings:
         noon = int(datetime.combine(day, NOON, UTC).timestamp())
         booked = self._table.booked(advisor, noon - 2 * rules.DAY_S, noon + 2 * rules.DAY_S)
         zone = ZoneInfo(name)
-        return name, [
-            it for it in booked if datetime.fromtimestamp(it.slot.time, zone).date() == day
-        ]
+
+        def is_on(time: int) -> bool:
+            return datetime.fromtimestamp(time, zone).date() == day
+
+        free = []
+        if stored is not None:
+            first = max(noon - 2 * rules.DAY_S, -(-self._clock_ms() // 1000))
+            parsed = availabilities.parse(stored.document)
+            free = rules.offered_starts(parsed, booked, first, noon + 2 * rules.DAY_S)
+        return AdvisorDay(
+            name, [it for it in booked if is_on(it.slot.time)], [it for it in free if is_on(it)]
+        )
 
     def free(self, advisor: str, start: int) -> tuple[StoredAvailability, list[int], int]:
         """Return the availability, the free slots of the next days, and the end of these days.

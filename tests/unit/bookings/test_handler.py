@@ -106,6 +106,9 @@ def test_booking_move_and_day_list(table: FakeTable) -> None:
     assert listed["appointments"] == [
         {"start": new["start"], "minutes": 30, "student": "asha@example.com", "note": "n"}
     ]
+    assert new["start"] not in listed["free"]
+    # The time that the move freed.
+    assert START in listed["free"]
     change = {"reason": " The  advisor is ill. "}
     status, cancelled = invoke("change", change, groups="staff", advisorId="asha", **new)
     assert (status, cancelled["reason"]) == (200, "The advisor is ill.")

@@ -62,7 +62,9 @@ def test_appointment_with_an_unregistered_advisor_can_be_listed_changed_and_canc
     first, second = (Slot(f"2026-12-03T1{it}:00:00Z", "invented") for it in (0, 1))
     for slot in (first, second):
         table.appointments[slot] = Appointment(slot, "s1", "fractions")
-    assert [it.slot for it in bookings.day("invented", date(2026, 12, 3))[1]] == [first, second]
+    listed = bookings.day("invented", date(2026, 12, 3))
+    assert [it.slot for it in listed.appointments] == [first, second]
+    assert listed.free == []
     assert bookings.book("s1", first, "sums", ORIGIN).note == "sums"
     assert bookings.move("s1", first, LISTED, ORIGIN).note == "sums"
     assert code_of(lambda: bookings.move("s1", LISTED, first, ORIGIN)) == "advisor_unknown"

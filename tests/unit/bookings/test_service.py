@@ -198,14 +198,23 @@ class BookingMachine(RuleBasedStateMachine):
     @rule(advisor=advisors, days=st.integers(0, 3))
     def list_a_day(self, advisor: str, days: int) -> None:
         day = datetime.fromtimestamp(BEGIN + days * DAY, UTC).date()
-        zone, listed = self.bookings.day(advisor, day)
+        listed = self.bookings.day(advisor, day)
+        zone = ZoneInfo(listed.time_zone)
         expected = [
             slot
             for slot in sorted(self.model)
-            if slot.advisor == advisor
-            and datetime.fromtimestamp(slot.time, ZoneInfo(zone)).date() == day
+            if slot.advisor == advisor and datetime.fromtimestamp(slot.time, zone).date() == day
         ]
-        assert [it.slot for it in listed] == expected
+        assert [it.slot for it in listed.appointments] == expected
+        offered = [Slot(time_text(it), advisor) for it in listed.free]
+        assert {datetime.fromtimestamp(it.time, zone).date() for it in offered} <= {day}
+        assert all(it.time * 1000 >= self.now_ms for it in offered)
+        codes = {self.refusal("", it, by_office=True) for it in offered[:2] + offered[-2:]}
+        assert codes <= {""}
+        if self.document is not None and advisor == "asha":
+            of_students = self.bookings.free(advisor, min(listed.free, default=0))[1]
+            dates = {it: datetime.fromtimestamp(it, zone).date() for it in of_students}
+            assert {it for it in of_students if dates[it] == day} <= set(listed.free)
 
     @rule()
     def every_free_slot_can_be_booked(self) -> None:

@@ -1,6 +1,6 @@
 // Lists an advisor's appointments of a day, and cancels or moves them.
 import {
-  $, beforeDate, call, itemButton, listItem, localDate, onSubmit, readAdvisors, setFieldError,
+  $, call, itemButton, listItem, localDate, onSubmit, readAdvisors, setFieldError,
   showError, showLoaded, showMessage,
 } from "./portal.js";
 
@@ -77,17 +77,17 @@ async function offerTimes() {
   const day = $("newDay").value;
   $("newStart").replaceChildren();
   if (!day) return;
-  const from = new Date(beforeDate(day));
-  const query = new URLSearchParams({ from: `${from.toISOString().slice(0, 19)}Z` });
-  const answer = await call("GET", `/advisors/${$("advisor").value}/slots?${query}`);
+  // Times within the advisor's notice, too, which students can't choose.
+  const answer = await call("GET", `/advisors/${$("advisor").value}/appointments?day=${day}`);
   if (own !== offered) return;
   if (!answer.ok) {
     showError($("change-status"), answer);
     return;
   }
-  const clock = clockOf(zone());
-  const times = answer.data.slots.filter((text) => localDate(new Date(text), zone()) === day);
-  $("newStart").append(...times.map((text) => new Option(clock.format(new Date(text)), text)));
+  const { free, timeZone } = answer.data;
+  const clock = clockOf(timeZone);
+  $("newStart").append(...free.map((text) => new Option(clock.format(new Date(text)), text)));
+  setFieldError($("newStart"), free.length ? "" : "The advisor has no free time on this date.");
 }
 
 onSubmit($("change"), async () => {
