@@ -1,5 +1,10 @@
-"""Upload the portal's pages to its S3 bucket."""
+"""Upload the portal's pages to its S3 bucket.
 
+Pages load scripts, styles and pictures from `/assets/<version>/`, a copy under a name that changes
+with their content. The original names stay for other sites and for the pages of edge_auth.
+"""
+
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -18,8 +23,12 @@ VOCABULARIES: Final = ROOT / "src" / "stepfunctions" / "vocabularies.json"
 _SHARED_S: Final = 300
 #: How long browsers use a script, a style or a picture without asking, in seconds.
 ASSETS_S: Final = 300
-#: Fonts get a new name when they change.
-_FONTS: Final = "public, max-age=31536000, immutable"
+#: The content of such a name never changes: fonts get a new name by hand, copies by their version.
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+#: The files that pages load by a name or an import, relative to the folder `public`.
+_ASSET: Final = r'(?:(?:js|lang|art|vendor)/[^"]+|[^"/]+\.(?:css|svg))'
+_REFERENCE: Final = re.compile(rf'((?:src|href|poster)=")/({_ASSET})"')
+_VERSION_LENGTH: Final = 12
 #: Paths that search engines leave out: pages of members, sign-in, the API.
 _PRIVATE: Final = ("/app/", "/auth/", "/api/", "/media/", "/premium/")
 #: Previews of links need the picture's whole address (The Open Graph protocol, "og:image").
@@ -29,11 +38,12 @@ _PREVIEW: Final = re.compile(r'(<meta property="og:image" content=")(/[^"]*")')
 def cache_control(name: str, assets_s: int) -> str:
     """Return the header Cache-Control of a file by its name.
 
-    `assets_s` is the age up to which browsers use scripts, styles and pictures without asking. They
-    ask for pages each time, which costs a response without a body.
+    `assets_s` is the age up to which browsers use scripts, styles and pictures without asking; the
+    copies in `/assets/` stay for a year, unless it is zero. Browsers ask for pages each time, which
+    costs a response without a body.
     """
-    if name.endswith(".woff2"):
-        return _FONTS
+    if name.endswith(".woff2") or (assets_s and name.startswith("public/assets/")):
+        return _IMMUTABLE
     age_s = 0 if name.endswith(".html") else assets_s
     return f"public, max-age={age_s}, s-maxage={_SHARED_S}"
 
@@ -71,6 +81,21 @@ def with_whole_addresses(page: bytes, origin: str) -> bytes:
     return _PREVIEW.sub(rf"\g<1>{origin}\g<2>", page.decode()).encode() if origin else page
 
 
+def assets_version(folder: Path = PAGES) -> str:
+    """Return the name of the folder with the copies: a hash of all scripts, styles and pictures."""
+    digest = hashlib.sha256()
+    for path in sorted((folder / "public").rglob("*")):
+        name = path.relative_to(folder / "public").as_posix()
+        if path.is_file() and re.fullmatch(_ASSET, name):
+            digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:_VERSION_LENGTH]
+
+
+def with_versioned_assets(page: bytes, version: str) -> bytes:
+    """Return a page that loads the copies of its scripts, styles and pictures."""
+    return _REFERENCE.sub(rf'\g<1>/assets/{version}/\g<2>"', page.decode()).encode()
+
+
 def put_file(
     s3: Any,
     bucket: str,
@@ -79,14 +104,23 @@ def put_file(
     *,
     origin: str = "",
     assets_s: int = ASSETS_S,
+    version: str = "",
 ) -> None:
-    """Upload one file of the portal, or delete its object if there is no `content`.
+    """Upload one file of the portal and its copy, or delete them if there is no `content`.
 
-    `origin` and `assets_s` are those of `upload_pages`.
+    `origin` and `assets_s` are those of `upload_pages`. `version` is that of the copies, empty for
+    pages that load the originals.
     """
     if content is not None and key.endswith(".html"):
         content = with_whole_addresses(content, origin)
-    put_page(s3, bucket, key, content, cache_control=cache_control(key, assets_s))
+        content = with_versioned_assets(content, version) if version else content
+    keys = [key]
+    top, _, name = key.partition("/")
+    if version and top == "public" and re.fullmatch(_ASSET, name):
+        # First the copy, which no page names yet.
+        keys.insert(0, f"public/assets/{version}/{name}")
+    for each in keys:
+        put_page(s3, bucket, each, content, cache_control=cache_control(each, assets_s))
 
 
 def upload_pages(
@@ -108,8 +142,10 @@ def upload_pages(
     URL of the emails, which only the local system has.
     """
 
+    version = assets_version(folder)
+
     def put(key: str, content: bytes) -> None:
-        put_file(s3, bucket, key, content, origin=origin, assets_s=assets_s)
+        put_file(s3, bucket, key, content, origin=origin, assets_s=assets_s, version=version)
 
     settings = {"writeKey": write_key, "regions": [*regions]} | (
         {"mailbox": mailbox} if mailbox else {}
@@ -120,6 +156,7 @@ def upload_pages(
     if origin:
         put("public/sitemap.xml", site_map(origin, indexed_pages(folder)).encode())
     files = sorted(path for top in FOLDERS for path in (folder / top).rglob("*") if path.is_file())
-    for path in files:
+    # A page is last: what it loads is there.
+    for path in sorted(files, key=lambda it: it.suffix == ".html"):
         put(path.relative_to(folder).as_posix(), path.read_bytes())
     return len(files)

@@ -15,7 +15,7 @@ from aws_emulator.reload.reloader import BUILD_INPUTS, Project, Reloader
 from tools.dev.sam_deployment import build_lock
 from tools.dev.system import System
 from tools.paths import ROOT
-from tools.portal import PAGES, put_file
+from tools.portal import PAGES, assets_version, put_file
 from tools.stack import EDGE_REGION, StackTarget, client
 
 TEMPLATE: Final = ROOT / "template.yaml"
@@ -52,7 +52,8 @@ def project(running: System) -> Project:
     regions = dict.fromkeys((*running.regions, EDGE_REGION))
     targets = [StackTarget(running.target.endpoint, region) for region in regions]
     bucket = running.deployed.outputs["PortalBucket"]
-    put = partial(put_file, origin=running.url, assets_s=0)
+    # The running pages name the copies of the start, which a change replaces.
+    put = partial(put_file, origin=running.url, assets_s=0, version=assets_version())
     return Project(
         root=ROOT,
         template=TEMPLATE,

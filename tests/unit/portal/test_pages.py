@@ -322,7 +322,8 @@ def test_upload_sets_content_types_and_write_key() -> None:
     files = [path for top in portal.FOLDERS for path in (WEB / top).rglob("*") if path.is_file()]
     assert count == len(files)
     generated = {f"public/{it}" for it in ("portal.json", "vocabularies.json", "robots.txt")}
-    assert put.keys() == {named(path) for path in files} | generated | {"public/sitemap.xml"}
+    copies = {key for key in put if key.startswith("public/assets/")}
+    assert put.keys() - copies == {*map(named, files), *generated, "public/sitemap.xml"}
     assert put["public/vocabularies.json"]["Body"] == vocabularies.FILE.read_bytes()
     assert put["public/vocabularies.json"]["ContentType"] == "application/json"
     assert json.loads(put["public/portal.json"]["Body"]) == {
@@ -346,11 +347,42 @@ def test_upload_sets_content_types_and_write_key() -> None:
         ".vtt": "text/vtt; charset=utf-8",
     }
     assert kinds[".xml"].partition(";")[0] in {"application/xml", "text/xml"}
-    ages = {Path(key).suffix: it["CacheControl"] for key, it in put.items()}
+    ages = {Path(key).suffix: it["CacheControl"] for key, it in put.items() if key not in copies}
     assert ages[".html"] == "public, max-age=0, s-maxage=300"
     assert ages[".css"] == ages[".js"] == "public, max-age=300, s-maxage=300"
     assert ages[".woff2"] == "public, max-age=31536000, immutable"
     assert f'content="{address}/preview.png"'.encode() in put["public/index.html"]["Body"]
+    assert {put[key]["CacheControl"] for key in copies} == {ages[".woff2"]}
+    # Each file that a page loads has a name that changes with its content, and is uploaded before.
+    order = [*put]
+    for key in (it for it in order if it.endswith(".html")):
+        loaded = re.findall(r'(?:src|poster)="(/[^"]+)"|rel="(?:icon|stylesheet)" href="([^"]+)"',
+                            put[key]["Body"].decode())  # fmt: skip
+        for path in ("public" + (source or link) for source, link in loaded):
+            assert path in copies or path.startswith("public/media/"), (key, path)
+            assert path.startswith("public/media/") or order.index(path) < order.index(key)
+    version = portal.assets_version()
+    for key in copies:
+        original = key.replace(f"assets/{version}/", "")
+        assert put[key]["Body"] == put[original]["Body"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("js/home.js", True), ("lang/vi.json", True), ("index.html", False), ("robots.txt", False)],
+)
+def test_version_of_the_copies_changes_with_a_script_and_not_with_a_page(
+    tmp_path: Path, name: str, changes: bool
+) -> None:
+    for folder in ("js", "lang"):
+        (tmp_path / "public" / folder).mkdir(parents=True)
+    before = portal.assets_version(tmp_path)
+    (tmp_path / "public" / name).write_text("new")
+    assert (portal.assets_version(tmp_path) != before) == changes
+
+
+def test_local_copies_are_asked_for_each_time() -> None:
+    assert portal.cache_control("public/assets/1/js/home.js", 0) == "public, max-age=0, s-maxage=300"
 
 
 def test_site_map_and_robots_name_the_public_pages_only() -> None:

@@ -77,7 +77,7 @@ export async function callCatalogue(method, path, options = {}) {
 }
 
 /** Returns the address of the picture of a subject. */
-export const artOf = (subject) => `/art/${SUBJECTS.has(subject) ? subject : "other"}.svg`;
+export const artOf = (subject) => new URL(`../art/${SUBJECTS.has(subject) ? subject : "other"}.svg`, import.meta.url).pathname;
 
 /** Returns the name of a subject. The visitor's language has those of the school's own subjects. */
 export const subjectName = ({ id, name }) => (SUBJECTS.get(id) === name ? t(name) : name);

@@ -32,7 +32,7 @@ export function saveLanguage(tag) {
 }
 
 async function load(tag) {
-  const answer = await fetch(`/lang/${tag}.json`).catch(() => null);
+  const answer = await fetch(new URL(`../lang/${tag}.json`, import.meta.url)).catch(() => null);
   if (!answer?.ok) return false;
   catalogue = await answer.json();
   return true;
