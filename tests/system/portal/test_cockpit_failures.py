@@ -95,7 +95,7 @@ def test_failing_writer_is_red_and_its_alarm_leads_to_the_runbook(
             card = page.locator("#regions .region")
             expect(card.locator("[data-state]")).to_contain_text("failed batches", timeout=60_000)
             expect(card.locator("[data-node=writer]")).to_have_class("node failing")
-        alarm = page.locator("#ringing li").filter(has_text=name)
+        alarm = page.locator("#active-alarms li").filter(has_text=name)
         expect(alarm).to_contain_text("A batch failed.", timeout=60_000)
         expect(page.locator("#cockpit-status")).to_have_class("note bad")
         assert_fits(page)

@@ -7,7 +7,7 @@ const CHARTS = [
   { name: "waits", title: "Longest waits", unit: "ms", series: ["lag", "latency"] },
   { name: "written", title: "Bytes into the data lake", unit: "bytes", series: ["written"] },
 ];
-const NAMES = { lag: "oldest batch", latency: "API, p99", written: "written" };
+const NAMES = { lag: "stream lag", latency: "API, p99", written: "written" };
 // A count without a value is zero; a duration without one is unknown.
 const DURATIONS = new Set(["lag", "latency"]);
 const number = new Intl.NumberFormat();
@@ -33,7 +33,7 @@ function columns(chart, metrics, { start, end, length }) {
 function summary(name, values) {
   const known = values.filter((value) => value !== null);
   if (!DURATIONS.has(name)) return number.format(known.reduce((sum, value) => sum + value, 0));
-  return known.length ? `${number.format(Math.round(Math.max(...known)))} at most` : "–";
+  return known.length ? `${number.format(Math.round(Math.max(...known)))} max` : "–";
 }
 
 /** Makes the charts of a Region in `place`, without values yet. */

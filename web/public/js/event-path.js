@@ -1,4 +1,5 @@
 // Shows the path of an event, from the edge to its row in the data lake, by the ID of its request.
+import { counted } from "./counted.js";
 import { $, showMessage } from "./portal.js";
 import { run } from "./queries.js";
 
@@ -68,5 +69,5 @@ export async function showPath({ requestId, index, receivedAt, place, regionName
   if (!found.length) return showMessage($("path-status"), `The event isn’t in the lake of ${regionName} yet. Its batch may still be on the way.`, "bad");
   $("path-steps").replaceChildren(...stepsOf(found[0], requestId));
   const copies = found.length > 1 ? ` There are ${found.length} rows of it; this is the first.` : "";
-  return showMessage($("path-status"), `Event ${index} of the request, with ${rows.length} rows.${copies}`, "good");
+  return showMessage($("path-status"), `Event ${index} of the request, with ${counted(rows.length, "row")}.${copies}`, "good");
 }

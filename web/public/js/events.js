@@ -1,4 +1,5 @@
 // Lists the verdicts of a source's newest events and updates them every five seconds.
+import { counted } from "./counted.js";
 import { $, call, onSubmit, pause, setFieldError, showError, showLoaded, showMessage } from "./portal.js";
 
 const INTERVAL_MS = 5_000;
@@ -33,7 +34,7 @@ function draw(verdicts) {
     .sort((a, b) => b.receivedAt.localeCompare(a.receivedAt) || b.index - a.index);
   $("rows").replaceChildren(...chosen.map(row));
   const time = new Date().toLocaleTimeString();
-  showMessage($("events-status"), `${chosen.length} events. Updated at ${time}.`);
+  showMessage($("events-status"), `${counted(chosen.length, "event")}. Updated at ${time}.`);
 }
 
 async function refresh() {

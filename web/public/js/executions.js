@@ -3,7 +3,7 @@ import { drawMachine } from "./machine.js";
 import { $, call, itemButton, showError, showMessage } from "./portal.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
-const STATUSES = { RUNNING: "runs", SUCCEEDED: "succeeded", FAILED: "failed", TIMED_OUT: "timed out", ABORTED: "stopped" };
+const STATUSES = { RUNNING: "running", SUCCEEDED: "succeeded", FAILED: "failed", TIMED_OUT: "timed out", ABORTED: "stopped" };
 const RETRYABLE = new Set(["FAILED", "TIMED_OUT", "ABORTED"]);
 const when = (seconds) => clock.format(seconds * 1000);
 const pathOf = (name) => `/operator/executions/${$("machine").value}/${encodeURIComponent(name)}`;
@@ -64,7 +64,7 @@ function item({ name, status, startedAt, endedAt }) {
   const steps = document.createElement("div");
   const end = endedAt ? `, ended ${when(endedAt)}` : "";
   about.append(
-    line(`${name.slice(0, 36)}: ${STATUSES[status]}`, `alarm-state ${RETRYABLE.has(status) ? "ringing" : ""}`.trim()),
+    line(`${name.slice(0, 36)}: ${STATUSES[status]}`, `alarm-state ${RETRYABLE.has(status) ? "in-alarm" : ""}`.trim()),
     line(`Started ${when(startedAt)}${end}`),
     steps,
   );

@@ -1,4 +1,5 @@
 // What a Region's data lake has: rows by hour, how fresh they are, what was refused, and the table's snapshots.
+import { counted } from "./counted.js";
 import { drawPlot, makePlot, showText } from "./plot.js";
 import { places } from "./places.js";
 import { $, showMessage } from "./portal.js";
@@ -106,7 +107,7 @@ function drawHours(hours) {
   const counts = ["good", "bad", "duplicate"];
   lines("lake-rows", all, counts.map((name) => all.map((hour) => hour[name])), counts.map((name) => number.format(sum(hours, name))));
   const waits = ["average_ms", "slowest_ms"].map((name) => all.map((hour) => hour[name]));
-  const most = waits.map((values) => `${number.format(Math.max(0, ...values.filter((value) => value !== null)))} at most`);
+  const most = waits.map((values) => `${number.format(Math.max(0, ...values.filter((value) => value !== null)))} max`);
   lines("lake-waits", all, waits, most);
   const shares = all.map(({ rows_in: rows, duplicate }) => (rows ? (100 * duplicate) / rows : null));
   lines("lake-duplicates", all, [shares], [`${share.format((100 * sum(hours, "duplicate")) / sum(hours, "rows_in"))}% of all`]);
@@ -140,11 +141,11 @@ function showHours(result) {
   }
   drawHours(hours);
   if (!wrong.length) {
-    const count = hours.length === 1 ? "the hour" : `each of ${number.format(hours.length)} hours`;
-    return showMessage($("lake-status"), `In ${count} with rows: rows = good + bad + duplicate + erased.`, "good");
+    const checked = hours.length === 1 ? "The hour" : `Each of the ${number.format(hours.length)} hours`;
+    return showMessage($("lake-status"), `${checked} with rows obeys the conservation law: rows = good + bad + duplicate + erased.`, "good");
   }
   const which = wrong.map(({ start }) => moment.format(start * 1000)).join("; ");
-  return showMessage($("lake-status"), `Rows without a verdict, so counts don’t add up, in these hours (UTC): ${which}.`, "bad");
+  return showMessage($("lake-status"), `The conservation law doesn’t hold: there are rows without a verdict in these hours (UTC): ${which}.`, "bad");
 }
 
 function showReasons(result) {
@@ -167,11 +168,11 @@ function showSnapshots(result) {
     ...["added", "removed", "files", "records", "bytes"].map((name) => countOf(it[name])), it.snapshot_id,
   ])));
   const missing = !result.ok && /not.?found|does(n't| not) exist/i.test(result.text);
-  const none = "The table has no snapshot yet: the first run of an hour, or make table, makes it.";
+  const none = "The table has no snapshot yet. The workflow that runs every hour commits the first one; on a laptop, make table does.";
   if (missing || (result.ok && !snapshots.length)) return showMessage($("snapshots-status"), none);
   if (!result.ok) return showMessage($("snapshots-status"), result.text, "bad");
   return showMessage($("snapshots-status"),
-    `${number.format(snapshots.length)} snapshots; the newest has ${countOf(snapshots[0].records)} rows in ${countOf(snapshots[0].files)} files.`);
+    `${counted(snapshots.length, "snapshot")}; the newest has ${counted(Number(snapshots[0].records), "row")} in ${counted(Number(snapshots[0].files), "file")}.`);
 }
 
 let reading = 0;

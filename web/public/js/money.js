@@ -6,9 +6,15 @@ import { places } from "./places.js";
 const INTERVAL_MS = 300_000;
 const HOUR_S = 3_600;
 const RECORD_BYTES = 1_024;
-const dollars = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const small = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
-const format = (amount) => (amount >= 1 || amount === 0 ? dollars : small).format(amount);
+const usd = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" };
+const dollars = new Intl.NumberFormat(undefined, usd);
+const small = new Intl.NumberFormat(undefined, { ...usd, maximumFractionDigits: 4 });
+const LEAST = 0.0001;
+
+function format(amount) {
+  if (amount > 0 && amount < LEAST) return `< ${small.format(LEAST)}`;
+  return (amount >= 1 || amount === 0 ? dollars : small).format(amount);
+}
 
 function countsOf(answers) {
   const counts = {};
@@ -45,7 +51,8 @@ function estimate(prices, counts, regions, elapsed, whole) {
 
 function row({ name, spent, month }) {
   const element = document.createElement("tr");
-  element.append(...[name, format(spent), format(month)].map((text) => {
+  const title = name[0].toUpperCase() + name.slice(1);
+  element.append(...[title, format(spent), format(month)].map((text) => {
     const cell = document.createElement("td");
     cell.textContent = text;
     return cell;

@@ -1,5 +1,6 @@
-// Shows what moves through each Region and which alarms ring, and updates both every 15 seconds.
+// Shows what moves through each Region and which alarms are in ALARM state, and updates both every 15 seconds.
 import { drawCharts, makeCharts, showNoAnswer } from "./charts.js";
+import { counted } from "./counted.js";
 import { places, stage } from "./places.js";
 import { $, call, pause, showError, showMessage } from "./portal.js";
 
@@ -20,8 +21,13 @@ const FAILURES = {
   accountErrors: "workflow", workflowErrors: "workflow", emailErrors: "email",
 };
 const NAMES = {
-  failed: "failed requests", batchErrors: "failed batches", conservation: "failed conservation checks", bad: "bad rows",
-  accountErrors: "failed creations of accounts", workflowErrors: "failed workflows", emailErrors: "failed emails",
+  failed: ["failed request"], batchErrors: ["failed batch", "failed batches"], conservation: ["failed conservation check"],
+  bad: ["bad row"], accountErrors: ["failed creation of an account", "failed creations of accounts"],
+  workflowErrors: ["failed workflow"], emailErrors: ["failed email"],
+};
+// The nouns of the drawing.
+const NOUNS = {
+  requests: ["request"], records: ["record"], workflows: ["execution"], emails: ["email"], batches: ["batch", "batches"], rows: ["row"],
 };
 // Senders make bad rows; the others are failures of ours.
 const SENDERS = "bad";
@@ -60,12 +66,16 @@ function drawFlow(card, region, metrics, recent) {
   card.classList.remove("lost");
   answered.set(card, new Date());
   card.querySelector("h2").textContent = region;
-  card.querySelector(".scroll").setAttribute("aria-label", `Flow in ${region}`);
   for (const element of card.querySelectorAll("[data-metric]")) {
     const value = figures[element.dataset.metric];
     element.textContent = value === null ? "–" : number.format(value);
     const failing = element.dataset.metric in FAILURES && value > 0;
     element.closest("div, g").classList.toggle("failing", failing);
+  }
+  for (const noun of card.querySelectorAll("[data-noun]")) {
+    const { noun: name } = noun.dataset;
+    const [one, many = `${one}s`] = NOUNS[name];
+    noun.textContent = figures[name] === 1 ? one : many;
   }
   for (const edge of card.querySelectorAll("[data-moves]")) {
     const name = edge.dataset.moves;
@@ -74,10 +84,11 @@ function drawFlow(card, region, metrics, recent) {
     edge.classList.toggle("moving", moves && figures[name] > 0);
   }
   for (const [name, node] of Object.entries(FAILURES)) {
-    if (figures[name] > 0 && name !== SENDERS) card.querySelector(`[data-node="${node}"]`).classList.add("failing");
+    if (!(figures[name] > 0) || name === SENDERS) continue;
+    for (const drawn of card.querySelectorAll(`[data-node="${node}"]`)) drawn.classList.add("failing");
   }
   const failing = Object.keys(FAILURES).filter((name) => figures[name] > 0);
-  const what = failing.map((name) => `${number.format(figures[name])} ${NAMES[name]}`).join(", ");
+  const what = failing.map((name) => counted(figures[name], ...NAMES[name])).join(", ");
   const text = what ? `This Region answers. In this time: ${what}.` : "This Region answers.";
   const isOurs = failing.some((name) => name !== SENDERS);
   showMessage(card.querySelector("[data-state]"), text, isOurs ? "bad" : what ? "" : "good");
@@ -172,21 +183,22 @@ function described(name, description) {
   return element;
 }
 
-const STATES = { ALARM: "rings", OK: "quiet", INSUFFICIENT_DATA: "no data" };
+// As the console of CloudWatch names them.
+const STATES = { ALARM: "In alarm", OK: "OK", INSUFFICIENT_DATA: "Insufficient data" };
 
 function alarmRow({ name, state, region, description, changedAt }) {
   const row = document.createElement("tr");
   const words = cell("td", STATES[state]);
-  words.className = `alarm-state ${state === "ALARM" ? "ringing" : ""}`.trim();
+  words.className = `alarm-state ${state === "ALARM" ? "in-alarm" : ""}`.trim();
   row.append(words, cell("td", name), cell("td", region), cell("td", clock.format(changedAt * 1000)), described("td", description));
   return row;
 }
 
-function ringing({ name, region, description, reason, changedAt }) {
+function alarmItem({ name, region, description, reason, changedAt }) {
   const item = document.createElement("li");
   const about = document.createElement("div");
   const title = cell("p", `${name} in ${region}, since ${clock.format(changedAt * 1000)}`);
-  title.className = "alarm-state ringing";
+  title.className = "alarm-state in-alarm";
   const quiet = cell("p", reason);
   quiet.className = "quiet";
   about.append(title, described("p", description), quiet);
@@ -199,19 +211,18 @@ async function refreshAlarms() {
   const byName = new Map();
   for (const { alarms } of read) for (const alarm of alarms) byName.set(`${alarm.region} ${alarm.name}`, alarm);
   const alarms = [...byName.values()].sort((a, b) => a.name.localeCompare(b.name));
-  const rings = alarms.filter(({ state }) => state === "ALARM");
-  $("ringing").replaceChildren(...rings.map(ringing));
+  const active = alarms.filter(({ state }) => state === "ALARM");
+  $("active-alarms").replaceChildren(...active.map(alarmItem));
   $("alarms").replaceChildren(...alarms.map(alarmRow));
   const missing = read.filter(({ answer }) => answer).map(({ regionName }) => regionName);
   const unread = missing.length ? ` The alarms of ${missing.join(", ")} can’t be read.` : "";
-  const text = rings.length
-    ? `${rings.length} of ${alarms.length} alarms ${rings.length === 1 ? "rings" : "ring"}.`
-    : `None of ${alarms.length} alarms rings.`;
-  showMessage($("alarms-status"), text + unread, rings.length || unread ? "bad" : "good");
-  return { rings: rings.length, missing };
+  const count = active.length ? active.length : "None";
+  const text = `${count} of ${alarms.length} alarms ${active.length > 1 ? "are" : "is"} in ALARM state.`;
+  showMessage($("alarms-status"), text + unread, active.length || unread ? "bad" : "good");
+  return { active: active.length, missing };
 }
 
-const ringsText = (count) => (count ? `${number.format(count)} ${count === 1 ? "alarm rings" : "alarms ring"}.` : "No alarm rings.");
+const alarmsText = (count) => (count ? `${counted(count, "alarm is", "alarms are")} in ALARM state.` : "No alarm is in ALARM state.");
 
 async function refresh() {
   const answer = await refreshFlow();
@@ -220,16 +231,16 @@ async function refresh() {
     showError($("cockpit-status"), answer);
     return answer;
   }
-  const { rings, missing } = await refreshAlarms();
+  const { active, missing } = await refreshAlarms();
   // What an operator must know first, without a look at each part.
   const lost = [...document.querySelectorAll(".region.lost h2")].map((heading) => heading.textContent);
   const parts = [
     `Updated at ${new Date().toLocaleTimeString()}.`,
     lost.length ? `No answer from ${lost.join(", ")}.` : "Each Region answers.",
-    ringsText(rings),
+    alarmsText(active),
     missing.length ? `The alarms of ${missing.join(", ")} can’t be read.` : "",
   ];
-  showMessage($("cockpit-status"), parts.join(" ").trim(), lost.length || rings || missing.length ? "bad" : "good");
+  showMessage($("cockpit-status"), parts.join(" ").trim(), lost.length || active || missing.length ? "bad" : "good");
   return answer;
 }
 

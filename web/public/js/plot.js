@@ -51,8 +51,9 @@ function options(state, width, tooltip) {
   const { series, content } = state;
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") }, font: "12px Manrope, system-ui, sans-serif" };
   const bars = content.kind === "bars" ? barAxis(content) : null;
-  // A single time is in the middle of two hours.
-  const around = (_plot, low, high) => (low === high ? [low - 3_600, high + 3_600] : [low, high]);
+  // A single time is in the middle of two hours; uPlot would begin a day with it.
+  const [only, ...others] = content.data[0];
+  const around = (_plot, low, high) => (others.length ? [low, high] : [only - 3_600, only + 3_600]);
   const times = { space: 64, values: (_plot, splits) => splits.map(content.labelOf) };
   return {
     width,

@@ -83,7 +83,7 @@ function contentOf(chart, chosen) {
     unit: unitOf(chosen.map(({ name }) => name)) + (isTime ? ", UTC" : ""),
     labelOf: (at) => (isTime ? label.format(at * 1000) : chart.labels[at]),
     titleAt: (index) => (isTime ? (chart.isDay ? date : moment).format(chart.axis[index] * 1000) : chart.labels[index]),
-    totals: data.slice(1).map((values) => `${number.format(Math.max(...values.filter((value) => value !== null)))} at most`),
+    totals: data.slice(1).map((values) => `${number.format(Math.max(...values.filter((value) => value !== null)))} max`),
   };
 }
 

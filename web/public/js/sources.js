@@ -1,4 +1,5 @@
 // Lists the collector's sources, and changes them and the suppressed persons.
+import { counted } from "./counted.js";
 import { $, call, onSubmit, setFieldError, showError, showLoaded, showMessage } from "./portal.js";
 
 const SOURCE = /^[A-Za-z0-9_.-]{1,64}$/;
@@ -22,7 +23,7 @@ function row({ id, enabled, keys, settings }) {
 
 function draw({ sources, suppressed }) {
   $("rows").replaceChildren(...sources.map(row));
-  showMessage($("sources-status"), `${sources.length} sources, ${suppressed} suppressed ids.`);
+  showMessage($("sources-status"), `${counted(sources.length, "source")}, ${counted(suppressed, "suppressed id")}.`);
 }
 
 function explain(note, answer) {
