@@ -141,7 +141,6 @@ def upload_pages(
     if the portal has no domain name: then there is no site map, which needs it. `mailbox` is the
     URL of the emails, which only the local system has.
     """
-
     version = assets_version(folder)
 
     def put(key: str, content: bytes) -> None:

@@ -27,7 +27,7 @@ _ENTRIES: Final = "entries.json"
 _INDEX: Final = "index.html"
 #: Texts of the frame's head.
 _TITLE: Final = "Cockpit · Meridian School"
-_ABOUT: Final = "For operators: what moves through each Region, and which alarms are in ALARM state."
+_ABOUT: Final = "For operators: what moves through each Region, and the states of the alarms."
 #: Scripts and styles that these pages don't need.
 _UNUSED: Final = re.compile(
     r"<(?:link|script)[^>]*(?:/vendor/|js/(?:operator|recent-events|executions|lake|queries|money)"

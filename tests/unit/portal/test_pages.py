@@ -382,7 +382,9 @@ def test_version_of_the_copies_changes_with_a_script_and_not_with_a_page(
 
 
 def test_local_copies_are_asked_for_each_time() -> None:
-    assert portal.cache_control("public/assets/1/js/home.js", 0) == "public, max-age=0, s-maxage=300"
+    assert (
+        portal.cache_control("public/assets/1/js/home.js", 0) == "public, max-age=0, s-maxage=300"
+    )
 
 
 def test_site_map_and_robots_name_the_public_pages_only() -> None:
