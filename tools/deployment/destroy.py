@@ -84,17 +84,15 @@ def destroy(environment: Environment, confirmation: str | None = None) -> None:
         else:
             release(layout, each, Account(each.region).client)
         delete_environment(each, regions[each.region], nested_stacks)
-    print(
-        f"Deleted {len(existing)} stacks. {sum(map(len, kept_resources))} resources are kept; see "
-        "above."
-    )
+    names = ", ".join(it.stack_name for it in existing) or "no stack"
+    print(f"Deleted {names}. {sum(map(len, kept_resources))} resources are kept; see above.")
     if has_replicas:
         replicas.remove(environment, layout, clients)
     if scheduler:
         # Last: the notifier, which creates them, is deleted.
-        names = reminders.schedules_of(environment.stage, scheduler)
-        reminders.delete_schedules(names, scheduler)
-        print(f"Deleted {len(names)} schedules of reminders.")
+        schedules = reminders.schedules_of(environment.stage, scheduler)
+        reminders.delete_schedules(schedules, scheduler)
+        print(f"Deleted {len(schedules)} schedules of reminders.")
     if functions:
         print(delete_edge_functions(environment, functions))
 

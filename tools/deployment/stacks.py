@@ -28,10 +28,18 @@ REASONS: Final = {
     "AWS::Lambda::Function": (
         "CloudFront removes the replicas of an edge function within hours; repeat the command then"
     ),
-    "AWS::Lambda::Version": "it is deleted with its function",
     "AWS::ApiGateway::Account": "other APIs of the account in this Region use it",
     "AWS::IAM::Role": "API Gateway writes the logs of all APIs in this Region with it",
+    "AWS::RDS::GlobalCluster": "the clusters of other Regions can belong to it",
 }
+#: CloudFormation retains these, but they go with their function or state machine ("This API action
+#: also deletes all versions and aliases", AWS Step Functions API Reference, DeleteStateMachine).
+DELETED_WITH_PARENT: Final = frozenset(
+    {
+        *("AWS::Lambda::Alias", "AWS::Lambda::Version"),
+        "AWS::StepFunctions::StateMachineVersion",
+    }
+)
 #: The owner of a resource whose stack the caller may not read.
 UNKNOWN_OWNER: Final = "a stack that the caller may not read"
 ACCESS_DENIED: Final = {"AccessDenied", "AccessDeniedException", "403"}
@@ -137,7 +145,7 @@ class Stacks:
         return sorted(it for it in names if nested.fullmatch(it) and self.status(it))
 
     def kept_resources(self, name: str) -> list[KeptResource]:
-        """Return the resources of a stack whose DeletionPolicy keeps them."""
+        """Return the resources that DeletionPolicy keeps, without their versions and aliases."""
         template = self._client.get_template(StackName=name, TemplateStage="Processed")
         resources: Mapping[str, Any] = _mapping(template["TemplateBody"])["Resources"]
         physical = {
@@ -148,7 +156,7 @@ class Stacks:
             KeptResource(str(it["Type"]), physical[logical_id])
             for logical_id, it in resources.items()
             if str(it.get("DeletionPolicy", "")).startswith("Retain")
-            and it["Type"] != "AWS::CloudFormation::Stack"
+            and it["Type"] not in DELETED_WITH_PARENT | {"AWS::CloudFormation::Stack"}
             and logical_id in physical
         ]
 

@@ -204,3 +204,38 @@ def failed_update_in_nested_stack_of_nested_stack(emulator: Emulator) -> tuple[s
     with pytest.raises(AssertionError, match="Grandchild"):
         emulator.deploy(parent(60, Broken=broken), name)
     return before, timeout()
+
+
+def replaced_table(emulator: Emulator) -> None:
+    """An update can't replace a table with a name of its own, also in a nested stack."""
+    name = unique("replaced")
+
+    def table(key: str) -> dict[str, Any]:
+        properties = {
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+        }
+        return {"Type": "AWS::DynamoDB::Table", "Properties": properties}
+
+    def keys() -> list[Any]:
+        described = emulator.client("dynamodb").describe_table(TableName=name)["Table"]
+        return list(described["KeySchema"])
+
+    cloudformation = emulator.client("cloudformation")
+
+    def of_table(key: str, *, is_nested: bool) -> dict[str, Any]:
+        if is_nested:
+            return stack(Child=_nesting(emulator, Table=table(key)))
+        return stack(Table=table(key))
+
+    for is_nested in (False, True):
+        emulator.deploy(of_table("first", is_nested=is_nested), name)
+        before, newest = keys(), stack_failures.newest_event(cloudformation, name)
+        with pytest.raises(AssertionError, match="UPDATE_ROLLBACK_COMPLETE"):
+            emulator.deploy(of_table("second", is_nested=is_nested), name)
+        (cause,) = stack_failures.causes(cloudformation, name, newest)
+        assert "cannot update a stack when a custom-named resource requires replacing" in cause
+        assert keys() == before
+        emulator.delete(name)

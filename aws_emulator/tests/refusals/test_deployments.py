@@ -20,6 +20,10 @@ def test_cloudformation_refuses_deletion_of_protected_table_and_user_pool(
     contracts_deployment.deletion_protection(emulator)
 
 
+def test_cloudformation_refuses_to_replace_resource_with_same_name(emulator: Emulator) -> None:
+    contracts_nested_stacks.replaced_table(emulator)
+
+
 def test_cloudformation_refuses_undefined_condition(emulator: Emulator) -> None:
     contracts_deployment.undefined_conditions(emulator)
 

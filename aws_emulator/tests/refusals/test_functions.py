@@ -1,6 +1,8 @@
 """Requests that Lambda and its event source mappings refuse."""
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.ministack.templates import ROLE, function, package, stack
 from aws_emulator.tests.refusals.refusing import refused
 
+#: Lambda quotas, "Deployment package (.zip file archive) size".
+MAX_UNZIPPED_BYTES = 250 * 1_048_576
 INVALID = "InvalidParameterValueException"
 CODE = "def handler(event, context):\n    return 'x' * event.get('size', 0)\n"
 
@@ -47,6 +51,27 @@ def name(emulator: Emulator) -> str:
     created = unique("function")
     emulator.client("lambda").create_function(**settings(created, Role=role, MemorySize=512))
     return created
+
+
+def package_of(size: int) -> bytes:
+    """Return an archive whose only file has this size by the archive's directory."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("index.py", CODE)
+        archive.infolist()[0].file_size = size
+    return buffer.getvalue()
+
+
+def test_lambda_refuses_package_over_250_mb(emulator: Emulator, name: str) -> None:
+    functions, created = emulator.client("lambda"), unique("package")
+    role = functions.get_function_configuration(FunctionName=name)["Role"]
+
+    def of_size(size: int) -> dict[str, Any]:
+        return settings(created, Role=role, Code={"ZipFile": package_of(size)})
+
+    refused(INVALID, functions.create_function, **of_size(MAX_UNZIPPED_BYTES + 1))
+    functions.create_function(**of_size(MAX_UNZIPPED_BYTES))
+    functions.delete_function(FunctionName=created)
 
 
 def test_lambda_refuses_request_over_6_mb(emulator: Emulator, name: str) -> None:

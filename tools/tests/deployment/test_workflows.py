@@ -59,3 +59,13 @@ def test_caller_of_a_workflow_has_the_permissions_of_its_jobs() -> None:
         called = yaml_parse((WORKFLOWS / file).read_text())["jobs"].values()
         for job in called:
             assert lacking(caller, job["permissions"]) == [], name
+
+
+def test_jobs_that_run_all_tests_have_the_same_time() -> None:
+    """A release whose tests end in time must not have had them cancelled on the push before."""
+    limits = {
+        name: job["timeout-minutes"]
+        for name, job in jobs().items()
+        if "make test" in [step.get("run") for step in job.get("steps", [])]
+    }
+    assert limits == {"check.yml: test": 90, "deploy.yml: test": 90}
