@@ -141,8 +141,10 @@ class Tier:
     def lose(self, region: str) -> None:
         """Kill a Region's processes at once."""
         process = self._processes.pop(region)
+        workers = _descendants(process.pid)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        _kill(workers)
         process.wait()
 
     def kill(self, region: str, part: str) -> None:
@@ -154,7 +156,8 @@ class Tier:
             group.wait()
             return
         children = psutil.Process(group.pid).children()
-        next(it for it in children if it.name().startswith(PARTS[part])).kill()
+        server = next(it for it in children if it.name().startswith(PARTS[part]))
+        _kill([server, *_descendants(server.pid)])
 
     def restart(self, region: str, part: str) -> None:
         """Start one of `PARTS` of a Region again, with its data, in the same role.
@@ -264,6 +267,21 @@ class Tier:
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason"])[-1].rstrip(".")
             raise CommandError(f"The catalogue's schema can't be created: {reason}. Correct it.")
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    """Return the processes below one. PostgreSQL's have sessions of their own."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill the processes in their order: one that computes wouldn't notice its server's end."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @contextmanager

@@ -5,15 +5,20 @@ A change is acknowledged after each connected replica has it, so a lost Region l
 
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import psutil
 import pytest
+from pg8000.exceptions import InterfaceError
 
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
+from tests.system.catalogue.conftest import connect
 from tests.system.catalogue.two_regions import (
     AWAY,
     COMMON,
@@ -66,7 +71,9 @@ def check_lost_region(tier: regional.Tier, token: str) -> None:
     with load.running():
         wait_until(lambda: len(load.acknowledged()) >= 20, "changes")
         wait_until(lambda: all(len(it) >= 20 for it in load.reads.values()), "reads")
+        processes = with_busy_statement(tier, HOME)
         tier.lose(HOME)
+        wait_until(lambda: not any(map(is_alive, processes)), "the end of all processes")
         reads, refused = len(load.reads[AWAY]), len(load.changes)
         wait_until(lambda: len(load.reads[AWAY]) >= reads + 20, "reads of the other Region")
         # Both writers have the reply of the change that they sent before the loss.
@@ -96,6 +103,37 @@ def check_lost_region(tier: regional.Tier, token: str) -> None:
     wait_until(lambda: stored(tier, HOME) == stored(tier, AWAY), "the returned replica's rows")
     assert later <= stored(tier, AWAY)
     assert tier.server(HOME).sql("SELECT pg_is_in_recovery()") == "t"
+
+
+def with_busy_statement(tier: regional.Tier, region: str) -> list[psutil.Process]:
+    """Start a statement that only computes, and return the Region's processes.
+
+    PostgreSQL notices the end of its server when it waits, so such a process goes on alone.
+    """
+    server = tier.server(region)
+    connection = connect(server)
+    (pid,) = connection.run("SELECT pg_backend_pid()")[0]
+    statement = "SELECT count(*) FROM generate_series(1, 100000000000)"
+    threading.Thread(target=partial(outcome_of, connection, statement), daemon=True).start()
+    active = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'"
+    wait_until(lambda: server.sql(active) == "1", "the statement")
+    processes = psutil.Process(tier._processes[region].pid).children(recursive=True)
+    assert pid in {it.pid for it in processes}
+    return processes
+
+
+def outcome_of(connection: Any, statement: str) -> None:
+    with suppress(InterfaceError, OSError):
+        connection.run(statement)
+    with suppress(InterfaceError, OSError):
+        connection.close()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def child(tier: regional.Tier, region: str, program: str) -> psutil.Process:
