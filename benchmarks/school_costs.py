@@ -32,8 +32,8 @@ OUR_CALLS: Final = {
     "express_gb_second": 0.4 * 64 / 1024,
     # Transactional writes: Create 6, Activate 4. Idempotency: 2. The table has no replicas.
     "write_unit": 2 * (6 + 4) + 2,
-    # ReadForm 1, identity 1, notify 1.
-    "read_unit": 3,
+    # Identity 1, notify 1.
+    "read_unit": 2,
     "event": 1,
     "fifo_request": 3,
     "email": 1,

@@ -22,7 +22,7 @@ MAX_EMAILS_PER_DAY: Final = 5
 
 
 def new_token() -> str:
-    """Return the random token of a link."""
+    """Return the random token of a link, 43 characters of A-Z, a-z, 0-9, _ and -."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 

@@ -24,9 +24,10 @@ def accounts() -> Accounts:
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take {"accountId", "correlationId"}; return valid, free, reasons, emailKey and status.
 
-    With `proof`, the result also has a new random `token` for the email that asks for the proof.
-    Only Express workflows ask for it, because Standard workflows keep results for 90 days. For a
-    minor it also has `guardianKey`, the key of the guardian's address, and a `guardianToken`.
+    With `proof`, the result also has a new `token` for the email that asks for the proof: random
+    characters and, if `prove` may create the account, `emailKey`. Only Express workflows ask for
+    it, because Standard workflows keep results for 90 days. For a minor, whose token has no key, it
+    also has `guardianKey`, the key of the guardian's address, and a `guardianToken`.
 
     `valid`: the form breaks no rule. `free`: no other account owns the address; only the condition
     of the Create state guarantees this. `status`: the account's status, "" before Create, or
@@ -63,7 +64,10 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         reasons = [] if result["free"] else [validation_rules.TAKEN]
         if owner and reasons and trusted and _changes(owner, person):
             result["changedAccount"] = owner
-    if event.get("proof") and result["valid"] and person is not None and is_minor(person, today):
+    is_adult = person is not None and not is_minor(person, today)
+    if event.get("proof") and result["valid"] and result["free"] and is_adult:
+        result["token"] += result["emailKey"]
+    elif event.get("proof") and result["valid"] and person is not None and not is_adult:
         guardian = email_address.normalize(person.guardian_email or "") or ""
         result["guardianKey"] = email_address.email_key(guardian, accounts().email_secret())
         result["guardianToken"] = email_proofs.new_token()

@@ -66,7 +66,7 @@ def test_interrupted_proof_is_finished_by_the_sweep(school: SchoolClient, last: 
     assert_one_account(school, body)
 
 
-@pytest.mark.parametrize("state", ["ReadForm", "Create", "CreateIdentity", "Activate", "PassOn"])
+@pytest.mark.parametrize("state", ["Create", "CreateIdentity", "Activate", "PassOn"])
 def test_failed_state_of_a_proof_loses_nothing(school: SchoolClient, state: str) -> None:
     email = unique_email()
     body = submit(school, email)

@@ -52,6 +52,8 @@ TO_PROVE = {
 }
 TOKEN = {"Payload": {"valid": True, "free": True, "emailKey": "k1", "token": "t1", "reasons": []}}
 PROOF = {"requestId": "r1", "token": "t1"}
+#: A proof whose token has a key of an address.
+KEYED = {"requestId": "r1", "token": "t" * 43 + "k1"}
 DIGEST = hashlib.sha256(b"t1").hexdigest()
 #: The digest of BODY, as DeriveIds computes it.
 FORGOTTEN = {
@@ -131,9 +133,8 @@ MARK = {
 MARKED = {**IDS, "correlationId": "cf-1", "trusted": True, "markedAt": "7"}
 
 #: machine, state, input, mocked result, next state (None: the end), part of the output.
-#: A proof after ReadForm, and the item of a minor's guardian.
+#: A proof after DeriveIds.
 PROVED = {**PROOF, **IDS, "emailKey": "k1", "run": "one", "now": "1"}
-CONSENT_EMAIL = {"sk": {"S": "OUTBOX#ConsentRequested"}, "email_key": {"S": "k2"}}
 #: A change of an address: the execution's input, then the results of its functions.
 CHANGE = {"accountId": "a1", "changeId": "c1", "correlationId": "cf-1"}
 MOVED = {**CHANGE, "outcome": "changed", "sub": "s1"}
@@ -314,17 +315,11 @@ CASES: list[tuple[str, str, Any, Any, str | None, Any]] = [
     ("import", "Imported", IMPORT, None, None, {"done": True}),
     ("import", "Rejected", IMPORT, None, None, {"refused": True}),
     ("import", "Failed", {}, None, None, None),
-    ("prove", "ReadForm", PROOF, {"Items": [PERSON, PROOF_EMAIL]}, "IsOrdinary",
-     {**PROOF, "ordinary": True, "emailKey": "k1", "correlationId": "test"}),
-    ("prove", "ReadForm", PROOF, {"Items": [PERSON, PROOF_EMAIL, PENDING]}, "IsOrdinary",
-     {"ordinary": False}),
-    ("prove", "ReadForm", PROOF, {"Items": [PERSON, PROOF_EMAIL, CONSENT_EMAIL]}, "IsOrdinary",
-     {"ordinary": False}),
-    ("prove", "ReadForm", PROOF, {"Items": [PERSON]}, "IsOrdinary",
-     {"ordinary": False, "emailKey": ""}),
-    ("prove", "ReadForm", PROOF, {"Items": []}, "IsOrdinary", {"ordinary": False}),
-    ("prove", "IsOrdinary", {**PROOF, "ordinary": True}, None, "Create", PROOF),
-    ("prove", "IsOrdinary", {**PROOF, "ordinary": False}, None, "Prove", PROOF),
+    ("prove", "DeriveIds", KEYED, None, "IsOrdinary",
+     {**KEYED, "emailKey": "k1", "correlationId": "test"}),
+    ("prove", "DeriveIds", PROOF, None, "IsOrdinary", {**PROOF, "emailKey": ""}),
+    ("prove", "IsOrdinary", {**PROOF, "emailKey": "k1"}, None, "Create", PROOF),
+    ("prove", "IsOrdinary", {**PROOF, "emailKey": ""}, None, "Prove", PROOF),
     ("prove", "Create", PROVED, {}, "CreateIdentity", PROVED),
     ("prove", "CreateIdentity", PROVED, CREATED_USER, "Activate", {"sub": "s2"}),
     ("prove", "Activate", {**PROVED, "sub": "s2"}, {}, "Accepted", {}),
@@ -666,5 +661,5 @@ def test_proof_starts_the_account_that_admit_stored(emulator: Emulator) -> None:
     arguments = json.loads(answer["inspectionData"]["afterArguments"])
     assert arguments["Input"]["accountId"] == stored["accountId"]
     assert arguments["Name"] == "r1"
-    answer = run_state(emulator, "prove", "ReadForm", PROOF, mock={"result": '{"Items": []}'})
+    answer = run_state(emulator, "prove", "DeriveIds", PROOF)
     assert json.loads(answer["output"])["accountId"] == stored["accountId"]

@@ -44,6 +44,7 @@ OTHER_THAN_TEXT = {"hours", "paid", *availability.LIMITS}
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/accounts", ACCOUNT),
     ("POST", "/accounts/proofs", PROOF),
+    ("POST", "/accounts/proofs", {**PROOF, "token": "t" * 43 + "0a" * 32}),
     ("POST", "/address-changes", ADDRESS),
     ("POST", "/address-changes/proofs", ADDRESS_PROOF),
     ("POST", "/erasures", ERASURE),

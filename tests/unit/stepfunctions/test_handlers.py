@@ -2,8 +2,8 @@
 
 import json
 import re
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -122,8 +122,33 @@ def test_validate_returns_token_only_on_request(monkeypatch: pytest.MonkeyPatch)
     event = {"accountId": "a1", "proof": True}
     tokens = {validate.lambda_handler(event, None)["token"] for _ in range(100)}
     assert len(tokens) == 100
-    # The pattern of the API's AccountProof.
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", it) for it in tokens)
+    # The pattern of the API's AccountProof, and the key of the address.
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}[0-9a-f]{64}", it) for it in tokens)
+
+
+MINOR: Final = {
+    **PERSON,
+    "date_of_birth": f"{date.today().year - 15}-01-01",  # noqa: DTZ011 - any day of the year
+    "guardian_email": "parent@example.com",
+}
+OWNED: Final = {"sk": "EMAIL", "account_id": "a2"}
+
+
+@pytest.mark.parametrize(
+    ("person", "is_owned", "creates"),
+    [(PERSON, False, True), (PERSON, True, False), (MINOR, False, False)],
+)
+def test_token_has_the_key_of_the_address_if_the_proof_may_create_the_account(
+    monkeypatch: pytest.MonkeyPatch, person: dict[str, str], is_owned: bool, creates: bool
+) -> None:
+    table = Table(person)
+    key = validation(monkeypatch, table)["emailKey"]
+    if is_owned:
+        row = {"pk": f"EMAIL#{key}", **OWNED}
+        table.items[row["pk"], row["sk"]] = to_item(row)
+    answer = validate.lambda_handler({"accountId": "a1", "proof": True}, None)
+    assert answer["valid"]
+    assert answer["token"][43:] == (key if creates else "")
 
 
 def test_concurrent_creation_of_secret_returns_first_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ export async function waitForOutcome(link) {
 // A link of an email ends in "#<requestId>.<token>"; null for another one.
 export function proofOfLink() {
   const [requestId, token] = location.hash.slice(1).split(".");
-  return /^[0-9a-f-]{36}$/.test(requestId) && /^[\w-]{43}$/.test(token ?? "") ? { requestId, token } : null;
+  return /^[0-9a-f-]{36}$/.test(requestId) && /^[\w-]{43,107}$/.test(token ?? "") ? { requestId, token } : null;
 }
 
 // --- messages ----------------------------------------------------------------------------------
