@@ -25,7 +25,7 @@ from tools.regional.valkey import Valkey
 
 SEED: Final = Path(__file__).with_name("courses.sql")
 START_S: Final = 90.0
-#: What can be lost of a Region, and the beginning of its program's name.
+#: Parts of a Region that `kill` ends, and the beginning of its program's name.
 PARTS: Final = {"database": "postgres", "cache": "valkey", "balancer": ""}
 _STEP_S: Final = 0.05
 
@@ -270,7 +270,7 @@ class Tier:
 
 
 def _descendants(pid: int) -> list[psutil.Process]:
-    """Return the processes below one. PostgreSQL's have sessions of their own."""
+    """Return the processes below one. Those of PostgreSQL aren't in its process group."""
     try:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
