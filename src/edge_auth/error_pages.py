@@ -1,6 +1,6 @@
 """Pages for browsers: errors and confirmations, as HTML documents.
 
-A page loads no other resource than the site's logo and script, if the settings name them.
+A page loads no other resource than the site's logo, script and font, if the settings name them.
 """
 
 from binascii import b2a_base64
@@ -53,10 +53,6 @@ _STYLE: Final = (
     "color:var(--text);background:none;border-color:var(--edge)}"
     "footer button:hover{color:var(--accent);background:none}"
     "footer [aria-pressed=true]{border:2px solid var(--accent)}"
-)
-_STYLE_HASH: Final = b2a_base64(sha256(_STYLE.encode()).digest(), newline=False).decode()
-_CSP: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 _SIGN_IN_LINK: Final = '<a href="/auth/sign-in">Sign in</a>'
@@ -151,11 +147,23 @@ def _text(error: EdgeAuthError) -> tuple[str, str, str]:
 
 
 def content_security_policy(site: Site, form_action: str = "'none'") -> str:
-    """Return the policy of a page: its style, and the site's logo and script if it has them."""
+    """Return the policy of a page: its style, and the site's logo, script and font."""
+    digest = b2a_base64(sha256(_style(site).encode()).digest(), newline=False).decode()
+    style = f"default-src 'none'; style-src 'sha256-{digest}'"
+    font = "; font-src 'self'" if site.font else ""
     logo = "; img-src 'self'" if site.logo else ""
     # The script may load texts of another language.
     script = "; script-src 'self'; connect-src 'self'" if site.script else ""
-    return f"{_CSP}{logo}{script}; form-action {form_action}"
+    own = f"{style}{font}{logo}{script}"
+    return f"{own}; base-uri 'none'; frame-ancestors 'none'; form-action {form_action}"
+
+
+def _style(site: Site) -> str:
+    """Return the text of a page's style element."""
+    if not site.font:
+        return _STYLE
+    face = f'font-family:Manrope;font-weight:200 800;font-display:swap;src:url("{site.font}")'
+    return f"@font-face{{{face}}}{_STYLE}"
 
 
 def render(error: EdgeAuthError, *, site: Site, request_id: str, return_to: str = "") -> str:
@@ -217,7 +225,7 @@ def _document(heading: str, content: str, site: Site) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="robots" content="noindex">'
         f"<title>{escape(title)}</title>"
-        f"<style>{_STYLE}</style>{script}</head><body>"
+        f"<style>{_style(site)}</style>{script}</head><body>"
         f'<header><a href="/">{logo}<span>{escape(site.name or "Home page")}</span></a></header>'
         f"<main><h1>{escape(heading)}</h1>{content}</main>"
         f"{'<footer></footer>' if site.script else ''}</body></html>"

@@ -33,12 +33,13 @@ type Document = dict[str, object]
 
 
 class Site:
-    """A site's name, the path of its logo and that of a script. Empty paths load nothing."""
+    """A site's name, and the paths of its logo, a script and a font. Empty paths load nothing."""
 
-    __slots__ = ("logo", "name", "script")
+    __slots__ = ("font", "logo", "name", "script")
 
-    def __init__(self, name: str, logo: str = "", script: str = "") -> None:
-        """`script` is a module, such as one that translates the page."""
+    def __init__(self, name: str, logo: str = "", script: str = "", font: str = "") -> None:
+        """`script` is a module, such as one that translates the page; `font` is a WOFF2 file."""
+        self.font = font
         self.name = name
         self.logo = logo
         self.script = script
@@ -108,6 +109,7 @@ class Settings:
             _text(document, "site_name", "Meridian"),
             _path(document, "logo_path") or "",
             _path(document, "script_path") or "",
+            _path(document, "font_path") or "",
         )
         self.scopes = tuple(_scope(value) for value in _list(document, "scopes", ["openid"]))
         if "openid" not in self.scopes:
@@ -187,7 +189,7 @@ _KEYS: Final = frozenset(
         *("audience", "hosted_ui", "revocations", "other_clients", "identity_providers"),
         "other_issuers",
         *("origins", "rules", "upgrade_path", "signed_out_path", "index", "site_name"),
-        *("logo_path", "script_path"),
+        *("logo_path", "script_path", "font_path"),
         *("scopes", "leeway", "session_seconds"),
     ]
 )

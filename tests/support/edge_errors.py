@@ -12,7 +12,7 @@ KINDS: Final = [
     if isinstance(kind, type) and issubclass(kind, errors.EdgeAuthError)
 ]
 #: The portal's, as in the template of the edge functions.
-PORTAL: Final = Site("Meridian School", "/icon.svg", "/js/i18n.js")
+PORTAL: Final = Site("Meridian School", "/icon.svg", "/js/i18n.js", "/fonts/manrope-latin.woff2")
 
 
 def create(kind: type[errors.EdgeAuthError]) -> errors.EdgeAuthError:

@@ -10,6 +10,7 @@ import pytest
 from edge_auth import error_pages, errors
 from edge_auth.settings import Site
 from tests.support.edge_errors import KINDS, PORTAL, create, pages
+from tests.support.paths import ROOT
 
 X = Site("x")
 
@@ -47,17 +48,32 @@ class ParsedPage(HTMLParser):
         self.urls += [value or "" for name, value in attrs if name in ("href", "src", "action")]
 
 
-def test_csp_allows_only_the_page_style() -> None:
-    page = error_pages.render(errors.AnonymousError(), site=X, request_id="x")
+@pytest.mark.parametrize("site", [X, PORTAL], ids=["plain", "portal"])
+def test_csp_allows_only_the_page_style(site: Site) -> None:
+    page = error_pages.render(errors.AnonymousError(), site=site, request_id="x")
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = error_pages.content_security_policy(X)
+    policy = error_pages.content_security_policy(site)
     assert f"style-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert not {"img-src", "script-src", "connect-src"} & {
-        it.split()[0] for it in policy.split(";")
-    }
+    loaded = {"img-src", "script-src", "connect-src", "font-src"}
+    directives = {it.split()[0] for it in policy.split(";")}
+    assert loaded & directives == (loaded if site.font else set())
+
+
+def test_page_of_the_portal_has_the_font_of_the_other_pages() -> None:
+    """The file is there, and has the name and the weights that the portal's style gives it."""
+    sheet = (ROOT / "web/public/style.css").read_text()
+    (face,) = re.findall(r"@font-face\{(.*?)\}", next(pages(PORTAL)))
+    declared = dict(it.split(":", 1) for it in face.split(";"))
+    assert declared["src"] == f'url("{PORTAL.font}")'
+    assert f"{declared['src']} format" in sheet
+    for name in ("font-family", "font-weight", "font-display"):
+        assert f"{name}: {declared[name]};" in sheet
+    assert (ROOT / "web/public" / PORTAL.font.lstrip("/")).is_file()
+    stack = (ROOT / "stacks/edge-functions.yaml").read_text()
+    assert f'"font_path": "{PORTAL.font}"' in stack
 
 
 def test_page_of_a_site_loads_only_its_logo_and_its_script() -> None:
