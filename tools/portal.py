@@ -28,7 +28,7 @@ _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 #: The files that pages load by a name or an import, relative to the folder `public`.
 _ASSET: Final = r'(?:(?:js|lang|art|vendor)/[^"]+|[^"/]+\.(?:css|svg))'
 _REFERENCE: Final = re.compile(rf'((?:src|href|poster)=")/({_ASSET})"')
-_VERSION_LENGTH: Final = 12
+_VERSION_CHARS: Final = 12
 #: Paths that search engines leave out: pages of members, sign-in, the API.
 _PRIVATE: Final = ("/app/", "/auth/", "/api/", "/media/", "/premium/")
 #: Previews of links need the picture's whole address (The Open Graph protocol, "og:image").
@@ -88,7 +88,7 @@ def assets_version(folder: Path = PAGES) -> str:
         name = path.relative_to(folder / "public").as_posix()
         if path.is_file() and re.fullmatch(_ASSET, name):
             digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:_VERSION_LENGTH]
+    return digest.hexdigest()[:_VERSION_CHARS]
 
 
 def with_versioned_assets(page: bytes, version: str) -> bytes:

@@ -74,10 +74,10 @@ class Api:
         return 200, {"executions": [], "queryIds": [], "verdicts": [], "displayName": "Maya"}
 
     @staticmethod
-    def name(place: str) -> str:
-        return HOME if place == "home" else FURTHER
+    def name(region: str) -> str:
+        return HOME if region == "home" else FURTHER
 
-    def flow(self, place: str) -> dict[str, Any]:
+    def flow(self, region: str) -> dict[str, Any]:
         now = int(time.time()) // 60 * 60
         metrics = {
             name: {"times": [now], "values": [self.counts[name]]}
@@ -85,7 +85,7 @@ class Api:
             else {"times": [], "values": []}
             for name in METRICS
         }
-        return {"regionName": self.name(place), "metrics": metrics}
+        return {"regionName": self.name(region), "metrics": metrics}
 
 
 @pytest.fixture
