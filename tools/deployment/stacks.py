@@ -32,8 +32,9 @@ REASONS: Final = {
     "AWS::IAM::Role": "API Gateway writes the logs of all APIs in this Region with it",
     "AWS::RDS::GlobalCluster": "the clusters of other Regions can belong to it",
 }
-#: CloudFormation retains these, but they go with their function or state machine ("This API action
-#: also deletes all versions and aliases", AWS Step Functions API Reference, DeleteStateMachine).
+#: CloudFormation retains these, but they go with their function or state machine ("The
+#: DeleteStateMachine API action deletes all versions and aliases associated with a state machine",
+#: AWS Step Functions Developer Guide, "Authorization for versions and aliases").
 DELETED_WITH_PARENT: Final = frozenset(
     {
         *("AWS::Lambda::Alias", "AWS::Lambda::Version"),

@@ -97,6 +97,10 @@ def state_machine_qualifiers(emulator: Emulator) -> None:
     for refused_arn in (arn, f"{arn}:other"):
         with pytest.raises(ClientError, match="AccessDenied"):
             starter.start_execution(stateMachineArn=refused_arn)
+    of_alias = {**allowed, "Resource": f"{arn}:live", "Condition": {}}
+    starter = client_with(emulator, f"{name}-alias", of_alias, "stepfunctions")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        starter.start_execution(stateMachineArn=f"{arn}:live")
 
 
 def state_machine_definitions(emulator: Emulator) -> None:

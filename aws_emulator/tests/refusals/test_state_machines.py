@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aws_emulator.tests.ministack import contracts_state_machines
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.refusals.refusing import refused, unchecked_client
 from aws_emulator.tests.waiting import wait_until
@@ -255,3 +256,7 @@ def test_states_refuses_unknown_kind_of_included_data(emulator: Emulator, role: 
         stateMachineArn=machine,
         includedData="NONE",
     )
+
+
+def test_step_functions_refuses_start_by_grant_of_alias(emulator: Emulator) -> None:
+    contracts_state_machines.state_machine_qualifiers(emulator)
