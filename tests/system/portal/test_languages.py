@@ -1,7 +1,9 @@
 """A student chooses a language once; each page has it, without an English text left."""
 
 import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -80,6 +82,44 @@ def test_chosen_language_is_on_every_page(
     # Pages for staff stay in English.
     page.goto("/app/students.html")
     expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert page_errors == []
+
+
+def test_student_books_moves_and_cancels_an_appointment_in_hindi(
+    visit: Visit, student: Callable[[], Student], page_errors: list[str]
+) -> None:
+    hindi = json.loads((WEB / "public/lang/hi.json").read_text())
+    page, day = visit(locale="hi-IN"), datetime.now(UTC).date() + timedelta(days=40)
+    sign_in(page, student())
+    expect(page.locator("html")).to_have_attribute("lang", "hi")
+    button, status = page.locator("#book-button"), page.locator("#appointments-status")
+
+    def choose(date: str, text: str) -> None:
+        """Choose the first free time of a date, and press the button with a text."""
+        page.locator("#advisor").select_option("linh-tran")
+        page.locator("#day").fill(date)
+        expect(page.locator("#start option").first).to_have_attribute("value", re.compile(date))
+        expect(button).to_have_text(hindi[text])
+        button.click()
+
+    choose(day.isoformat(), "Book appointment")
+    expect(status).to_contain_text(hindi["Booked: {0}."].partition("{0}")[0])
+    listed = page.locator("#booked li")
+    expect(listed.get_by_role("button")).to_have_text([hindi["Move"], hindi["Cancel"]])
+    assert english_texts(page, "hi") == []
+    listed.get_by_role("button").first.click()
+    expect(page.locator("#keep")).to_have_text(hindi["Keep the present time"])
+    assert english_texts(page, "hi") == []
+    choose((day + timedelta(days=1)).isoformat(), "Move appointment")
+    expect(status).to_contain_text(hindi["Moved to {0}."].partition("{0}")[2])
+    assert_fits(page)
+    asked: list[str] = []
+    page.on("dialog", lambda it: (asked.append(it.message), it.accept()))
+    listed.get_by_role("button").last.click()
+    expect(status).to_have_text(hindi["Your appointment was cancelled."])
+    expect(page.locator("#none")).to_have_text(hindi["You have no appointments yet."])
+    assert asked == [hindi["Cancel this appointment? Other students can then book this time."]]
+    assert english_texts(page, "hi") == []
     assert page_errors == []
 
 
