@@ -66,8 +66,12 @@ class Ports:
         """Return the ports with a free one for each 0.
 
         Raises:
-            CommandError: A port is in use.
+            CommandError: A port is in use, or both are the same.
         """
+        if self.emulator and self.emulator == self.edge:
+            raise CommandError(
+                f"PORT and EMULATOR_PORT are both {self.edge}. Choose another port for one of them."
+            )
         if self.emulator:
             require_free_port(self.emulator, "MiniStack", "EMULATOR_PORT=<port>")
         if self.edge:
@@ -77,12 +81,13 @@ class Ports:
     def of_places(self, regions: Sequence[str]) -> dict[str, int]:
         """Return the port of each Region's edge location: `edge`, and the next free ones after it.
 
-        Any free port if the next one is in use.
+        Any free port if the next one is in use, or the emulator's, which doesn't listen yet.
         """
         ports = {regions[0]: self.edge}
         for number, region in enumerate(regions[1:], start=1):
             following = self.edge + number
-            ports[region] = following if reserve_port(following) else free_port()
+            is_usable = following != self.emulator and reserve_port(following)
+            ports[region] = following if is_usable else free_port()
         return ports
 
 
