@@ -15,6 +15,7 @@ class Settings:
     `window_seconds`, `window_objects` and `window_ids` limit the deduplication window of a shard;
     `object_events` and `object_bytes` (of inflated JSON) limit one object in memory.
     `adopted_region`: the lost Region whose changes of appointments this Region exports, too; or ''.
+    `snapshot_bucket`: the one with the collector's snapshot of suppressed persons; or ''.
     `events_retention_days`: 0 if events are stored for ever.
     `kafka_partial_response`: Kafka's event source mapping has `ReportBatchItemFailures`.
     """
@@ -37,6 +38,7 @@ class Settings:
     reconcile_grace_seconds: int = 120
     kafka_partial_response: bool = False
     adopted_region: str = ""
+    snapshot_bucket: str = ""
     events_retention_days: int = 0
 
     def first_stored(self, today: date) -> date | None:
@@ -105,4 +107,5 @@ def parse(environment: Mapping[str, str]) -> Settings:
         raise SettingsError("Environment variable KAFKA_PARTIAL_RESPONSE must be true or false.")
     flags = {"kafka_partial_response": partial_response == "true"}
     texts["adopted_region"] = environment.get("ADOPTED_REGION", "").strip()
+    texts["snapshot_bucket"] = environment.get("SNAPSHOT_BUCKET", "").strip()
     return Settings(**texts, **numbers, **flags)  # type: ignore[arg-type] # two dicts, one of str, one of int

@@ -1,6 +1,7 @@
 """System test of `make erase`: no version of an object of the running system names the person."""
 
 import io
+import json
 import uuid
 
 import pyarrow.parquet as pq
@@ -69,5 +70,18 @@ def test_erased_person_is_in_no_version_and_is_not_stored_again(meridian: system
 
     (second,) = erase.erase(stage, [stack], [user, *address], lambda _: None)
     assert (second["rows"], second["objects"], second["versions"]) == ({}, 0, 0)
+    # Another producer than the collector puts an event of the person on the stream. A process that
+    # began before can have the list of up to a minute ago.
+    client("lambda", target).update_function_configuration(
+        FunctionName="meridian-local-events", Description="begins again"
+    )
+    late = event("track", "erase", event="Late", userId=user)
+    put = client("kinesis", target).put_record(
+        StreamName="meridian-local-events", Data=json.dumps(late).encode(), PartitionKey="late"
+    )
+    sequence = f"{int(put['SequenceNumber']):056}"
+    (row,) = stored(meridian, f"sequence_number = '{sequence}'", 1)
+    assert (row["verdict"], row["reason_code"], row["user_id"]) == ("bad", "suppressed", None)
+    assert versions_with(meridian, user) == []
     verified = commands.run(stack, "verify", ["--hours", "1"], capture=True)
     assert verified.returncode == 0, verified.stdout + verified.stderr

@@ -84,6 +84,7 @@ class OperatedStack:
             **{variable: self.outputs[name] for name, variable in _OUTPUT_VARIABLES.items()},
             "APPOINTMENTS_TABLE": f"meridian-{self.stage}-appointments",
             "ADOPTED_REGION": self.adopted_region,
+            "SNAPSHOT_BUCKET": self._snapshot_bucket,
             "EVENTS_RETENTION_DAYS": self.events_retention_days,
             "STAGE": self.stage,
             "AWS_REGION": self.region,
@@ -96,6 +97,12 @@ class OperatedStack:
             "POWERTOOLS_SERVICE_NAME": "operator",
             "POWERTOOLS_LOG_LEVEL": "WARNING",
         }
+
+    @property
+    def _snapshot_bucket(self) -> str:
+        """The portal's bucket, or this Region's copy of it (stacks/portal-copy.yaml)."""
+        copy = self.outputs["LakeBucket"].replace("-lake-", "-portal-", 1)
+        return self.outputs.get("PortalBucket", copy)
 
 
 def local_stack(target: StackTarget) -> OperatedStack:

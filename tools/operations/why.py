@@ -25,7 +25,7 @@ MAX_COPIES: Final = 20
 
 @dataclass(frozen=True)
 class RegionalCopy:
-    """A copy of an event in a Region: `location` is "lake", "failures", "stream" or "erased"."""
+    """A copy of an event in a Region, with the `location` of trace_events.EventCopy."""
 
     region: str
     location: str
@@ -72,6 +72,11 @@ def _state(copy: RegionalCopy, copies: Sequence[RegionalCopy]) -> tuple[str, str
         return "erased", (
             "`make erase` removed it from the lake. The stream has the record until it expires "
             "after seven days."
+        )
+    if copy.location == "suppressed":
+        return "suppressed", (
+            "The function stored its position only: the person is suppressed (`make suppress`). "
+            "The stream has the record until it expires after seven days."
         )
     if copy.location == "failures":
         return "discarded", (
@@ -145,9 +150,10 @@ def _lines(copy: RegionalCopy, state: str, sentence: str) -> Iterator[str]:
     yield f"{state}: {row.get('message_id') or 'no messageId'}" + (f" ({title})" if title else "")
     if sentence:
         yield f"  {sentence}"
-    edge = row.get("edge_region") or "an unknown Region"
+    edge = row.get("edge_region")
+    by = f"the edge in {edge}" if edge else "the stream; the record names no edge location"
     failover = ", after failover" if row.get("failover") else ""
-    yield f"  received   {row.get('received_at') or 'unknown'} by the edge in {edge}"
+    yield f"  received   {row.get('received_at') or 'unknown'} by {by}"
     yield f"  stream     {row.get('stream_region') or copy.region}{failover}"
     yield f"  record     {row['shard_id']} {row['sequence_number']}, row {row['record_index']}"
     if copy.key:

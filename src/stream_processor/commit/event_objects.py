@@ -8,6 +8,7 @@ from typing import Final
 import pyarrow as pa
 
 import telemetry
+from signed_snapshot.persons import Persons
 from stream_processor.ingest.records import StreamRecord
 from stream_processor.rows import object_stats, verdicts
 from stream_processor.rows.event_rows import EventRows
@@ -34,15 +35,16 @@ def build(
     records: Sequence[StreamRecord],
     previous: int | None,
     window: Container[MessageKey],
+    persons: Persons | None = None,
 ) -> PendingObject[ObjectStats]:
     """Build an object of the first records, up to the limits of one object.
 
-    Events whose key is in `window` become duplicates.
+    Events whose key is in `window` become duplicates, and those of `persons` bad rows without data.
 
     Raises:
         ConservationError: The rows and the records disagree.
     """
-    rows = EventRows(shard, window)
+    rows = EventRows(shard, window, persons)
     with _gc_paused():
         record_count = rows.take(records, limits.object_events, limits.object_bytes)
         table = rows.finish()

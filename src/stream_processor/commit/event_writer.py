@@ -63,6 +63,8 @@ class EventWriter:
         name = f"{batch.stream}#{batch.shard}"
         shard = lake_keys.events_shard(limits.stage, batch.stream, batch.shard)
         window = self._window(name)
+        # Once for a batch. A repetition with another list finds the entries by their records.
+        persons = self._app.suppression.persons() if self._app.suppression else None
         copies = cache(good_copies)
 
         def open_log(record: StreamRecord) -> EventLog:
@@ -73,7 +75,7 @@ class EventWriter:
         ) -> PendingObject[ObjectStats]:
             self._catch_up(window, log, position.entries, rest)
             known = _Either(window, copies())
-            return event_objects.build(limits, batch.shard, rest, position.high, known)
+            return event_objects.build(limits, batch.shard, rest, position.high, known, persons)
 
         outcome = protocol.commit(batch.records, open_log=open_log, draft=draft, has_time=has_time)
         shard_log.report(name, outcome, batch.records)

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 import clickstream
-from stream_processor.ingest.event_schema import NO_EVENT, Event
+from stream_processor.ingest.event_schema import NO_EVENT, Context, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,16 @@ class DecodedRows:
         self.texts.append(text)
         self.joined = None
 
+    def replace(self, row: int, bad: BadRow) -> None:
+        """Replace a row by a bad one, of which nothing else is known."""
+        self.bad[row] = bad
+        self.ids[row], self.timestamps[row] = NO_LINE.message_id, NO_LINE.timestamp
+        self.originals[row], self.events[row] = NO_LINE.original_timestamp, NO_CONTEXT_EVENT
+        self.texts[row] = None
+        self.repairs.pop(row, None)
+        self.visitors.pop(row, None)
+        self.joined = None
+
     def extend(self, other: "DecodedRows") -> None:
         """Append all rows of `other`."""
         start = len(self)
@@ -99,5 +109,7 @@ class DecodedRows:
         )
 
 
+#: Of a replaced row: with a context of its own, so that it doesn't get that of its record.
+NO_CONTEXT_EVENT: Final = Event(type="", context=Context())
 NOTHING: Final = msgspec.Raw(b"")
 NO_LINE: Final = AcceptedLine("", "", None, NOTHING)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stream_processor.errors import ObjectMetadataError
+from stream_processor.ingest import raw_bytes
 from stream_processor.repair import existing_ids, revalidate
 from stream_processor.rows.event_rows import EventRows
 from stream_processor.rows.lake_schema import BAD, EVENTS
@@ -63,6 +64,7 @@ class BadRowReprocessor:
     def __init__(self, app: AppContext) -> None:
         self._app = app
         self._bucket = app.lake
+        self._persons = app.suppression.persons() if app.suppression else None
 
     def run(self, first: date, last: date) -> ReprocessResult:
         """Reprocess the bad rows that arrived on the days from `first` to `last`.
@@ -125,7 +127,14 @@ class BadRowReprocessor:
             if row["verdict"] == BAD
             and (row["sequence_number"], row["record_index"]) not in closed
             and not (_of_record(row) and row["sequence_number"] in records)
+            and not self._is_suppressed(row)
         ]
+
+    def _is_suppressed(self, row: Row) -> bool:
+        """Return whether a bad row is of a suppressed person: it stays one."""
+        if self._persons is None:
+            return False
+        return self._persons.occurs_in(raw_bytes.searchable(row["raw"] or b""))
 
     def _earlier(self, key: str) -> list[str]:
         return list(self._bucket.keys(_stem(key)))

@@ -29,6 +29,7 @@ from stream_processor.ingest.records import Batch, StreamRecord
 from stream_processor.repair.redrive import FAILURES, parse_failure
 from stream_processor.repair.stream_reader import StreamReader
 from stream_processor.rows.lake_schema import ERASED
+from stream_processor.rows.suppress import SUPPRESSED
 from stream_processor.storage import lake_keys, parquet
 from stream_processor.storage.app_context import AppContext
 
@@ -36,17 +37,20 @@ LAKE: Final = "lake"
 FAILED: Final = "failures"
 STREAM: Final = "stream"
 ERASED_HERE: Final = "erased"
+SUPPRESSED_HERE: Final = "suppressed"
 
 #: Columns that can hold the ID. A bad row can have it only in its bytes.
 _IDS: Final = ("message_id", "request_id", "user_id", "anonymous_id")
 _SEARCHED: Final = (*_IDS, "verdict", "raw")
-_RECORD: Final = ("shard_id", "sequence_number")
+_PLACE: Final = ("shard_id", "sequence_number", "record_index")
 #: Columns of the result, as in the lake.
 _COLUMNS: Final = (
     *("verdict", "reason_code", "reason", "type", "event", "page_path", "source", "received_at"),
     *("stream_region", "edge_region", "failover", "shard_id", "sequence_number", "record_index"),
     *_IDS,
 )
+#: The shard, the sequence number, and the position of a row in its record.
+type Place = tuple[str, str, int]
 _READERS: Final = 8
 #: Objects in memory at once.
 _GROUP: Final = 64
@@ -56,7 +60,8 @@ _GROUP: Final = 64
 class EventCopy:
     """One copy of an event.
 
-    `location` is LAKE, FAILED, STREAM, or ERASED_HERE: on the stream, and erased in the lake.
+    `location` is LAKE, FAILED or STREAM, or ERASED_HERE or SUPPRESSED_HERE: on the stream, and a
+    row without data in the lake.
     `key` is the object that holds the copy, and empty on the stream.
     `row` has the lake's columns; on the way to the lake, those that the function would write.
     """
@@ -87,13 +92,14 @@ class EventFinder:
         Raises:
             StorageError: S3 or the stream failed.
         """
-        rows, erased = self._lake(wanted, since_ms, until_ms)
+        rows, hidden = self._lake(wanted, since_ms, until_ms)
         stored = {copy.record for copy in rows}
         hours = max(1, -(-(until_ms - since_ms) // 3_600_000))
         waiting = [*self._failures(wanted), *self._stream(wanted, hours)]
         for copy in waiting:
-            if copy.record in erased:
-                rows.append(EventCopy(ERASED_HERE, copy.key, copy.row))
+            location = hidden.pop(_place(copy.row), "")
+            if location:
+                rows.append(EventCopy(location, copy.key, copy.row))
                 stored.add(copy.record)
             elif copy.record not in stored:
                 rows.append(copy)
@@ -104,10 +110,10 @@ class EventFinder:
 
     def _lake(
         self, wanted: str, since_ms: int, until_ms: int
-    ) -> tuple[list[EventCopy], set[tuple[str, str]]]:
-        """Return the copies in the lake, and the shard and sequence number of its erased rows."""
+    ) -> tuple[list[EventCopy], dict[Place, str]]:
+        """Return the copies in the lake, and the places of its rows without data."""
         copies: list[EventCopy] = []
-        erased: set[tuple[str, str]] = set()
+        hidden: dict[Place, str] = {}
         keys = [
             key
             for hour in lake_keys.hours(lake_keys.EVENTS, since_ms, until_ms)
@@ -126,12 +132,12 @@ class EventFinder:
             for group in batched(keys, _GROUP, strict=False):
                 for key, body in zip(group, readers.map(read, group), strict=True):
                     if body is not None:
-                        table = parquet.read(body, (*_SEARCHED, *_RECORD))
-                        erased |= erased_records(table)
+                        table = parquet.read(body, (*_SEARCHED, "reason_code", *_PLACE))
+                        hidden |= rows_without_data(table)
                         copies += (
                             EventCopy(LAKE, key, it) for it in rows_with(body, table, wanted)
                         )
-        return copies, erased
+        return copies, hidden
 
     def _failures(self, wanted: str) -> Iterator[EventCopy]:
         for key in self._app.failures.keys(FAILURES):
@@ -161,10 +167,16 @@ class EventFinder:
                 rest = rest[pending.taken :]
 
 
-def erased_records(table: pa.Table) -> set[tuple[str, str]]:
-    """Return the shard and sequence number of an object's erased rows."""
-    rows = table.filter(pc.equal(table.column("verdict"), ERASED)).select(_RECORD).to_pylist()
-    return {(it["shard_id"], it["sequence_number"]) for it in rows}
+def rows_without_data(table: pa.Table) -> dict[Place, str]:
+    """Return where an object's erased and suppressed rows are, and which of the two each is."""
+    codes = {ERASED: ERASED_HERE, SUPPRESSED: SUPPRESSED_HERE}
+    is_hidden = pc.is_in(table.column("reason_code"), pa.array(list(codes)))
+    rows = table.select(("reason_code", *_PLACE)).filter(is_hidden).to_pylist()
+    return {_place(it): codes[it["reason_code"]] for it in rows}
+
+
+def _place(row: dict[str, Any]) -> Place:
+    return row["shard_id"], row["sequence_number"], row["record_index"]
 
 
 def rows_with(body: bytes, table: pa.Table, wanted: str) -> Iterator[dict[str, Any]]:

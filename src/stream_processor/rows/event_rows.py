@@ -13,11 +13,13 @@ import msgspec
 import pyarrow as pa
 
 import clickstream
+from signed_snapshot.persons import Persons
 from stream_processor.ingest import decode
 from stream_processor.ingest import records as stream_records
 from stream_processor.ingest.decoded_rows import AcceptedLine, BadRow
 from stream_processor.ingest.event_schema import Event
 from stream_processor.ingest.records import StreamRecord
+from stream_processor.rows import suppress
 from stream_processor.rows.deduplicate import Deduplicator
 from stream_processor.rows.event_chunk import SCHEMA as CHUNK_SCHEMA
 from stream_processor.rows.event_chunk import EventChunk
@@ -27,6 +29,7 @@ from stream_processor.rows.record_columns import RecordColumns, RecordHead
 
 #: 500 to 1,000 measured best: smaller chunks cost more calls, larger ones exceed the CPU caches.
 CHUNK_EVENTS: Final = 1_000
+_NO_VISITOR: Final = clickstream.Visitor()
 
 
 class _Packed(NamedTuple):
@@ -42,16 +45,20 @@ class EventRows:
     """Collect records of one shard into one table.
 
     `expected_rows` is the number of rows that the records declare, counted independently of the
-    rows that are made: the conservation check compares the two. Events in `window` are duplicates.
+    rows that are made: the conservation check compares the two. Events in `window` are duplicates,
+    and those of `persons` aren't stored.
     """
 
-    def __init__(self, shard: str, window: Container[MessageKey]) -> None:
+    def __init__(
+        self, shard: str, window: Container[MessageKey], persons: Persons | None = None
+    ) -> None:
         self.expected_rows = 0
         self.text_bytes = 0
         self._deduplicator = Deduplicator(window)
         self.stats = self._deduplicator.stats
         self.counts = self._deduplicator.counts
         self.reasons = self._deduplicator.reasons
+        self._persons = persons
         self._shard = shard
         self._records = RecordColumns()
         self._packed: list[_Packed] = []
@@ -149,6 +156,7 @@ class EventRows:
             self._records.set_sent_at(record, sent_at)
         chunk = EventChunk()
         chunk.rows.extend(rows)
+        self._suppress(chunk)
         self._close_record(chunk, record)
         self.expected_rows += len(rows)
         self.text_bytes += sum(len(text or b"") for text in rows.texts)
@@ -157,6 +165,7 @@ class EventRows:
     def _add_row(self, row: tuple[AcceptedLine, Event, bytes] | BadRow, record: int) -> None:
         chunk = EventChunk()
         chunk.rows.add(row)
+        self._suppress(chunk)
         self._close_record(chunk, record)
         self.expected_rows += 1
         self._close(chunk)
@@ -205,6 +214,7 @@ class EventRows:
         decoded = decode.together(texts) if len(texts) == len(self._packed) else None
         if decoded is not None:
             chunk.rows = decoded
+            self._suppress(chunk, has_header=True)
             for one in self._packed:
                 self._close_record(chunk, one.record, one.accepted)
             return chunk
@@ -222,6 +232,7 @@ class EventRows:
                     chunk.rows.add(decode.line(text))
             for text in one.lines.rejected if one.lines is not None else ():
                 chunk.rows.add(decode.rejected(text))
+            self._suppress(chunk, has_header=True)
             self._close_record(chunk, one.record)
         return chunk
 
@@ -230,6 +241,7 @@ class EventRows:
         decoded = decode.plain_together(self._texts, self._record_name)
         if decoded is not None:
             chunk.rows = decoded
+            self._suppress(chunk)
             arrived = self._records.arrived
             chunk.close_singles(self._plain, [arrived[record] // 60_000 for record in self._plain])
             self.expected_rows += len(decoded)
@@ -240,12 +252,24 @@ class EventRows:
             chunk.rows.extend(rows)
             if sent_at is not None:
                 self._records.set_sent_at(record, sent_at)
+            self._suppress(chunk)
             self._close_record(chunk, record)
         return chunk
 
     def _record_name(self, row: int) -> str:
         """Return a unique name for the plain record of a row."""
         return f"{self._shard}:{self._records.sequence(self._plain[row])}"
+
+    def _suppress(self, chunk: EventChunk, *, has_header: bool = False) -> None:
+        """Remove what the rows since the last closed record say of suppressed persons."""
+        if self._persons is None:
+            return
+        hidden = suppress.suppress(
+            chunk.rows, len(chunk.record), self._persons, is_collected=has_header
+        )
+        if has_header:
+            # They don't have the facts of the request either.
+            chunk.rows.visitors |= dict.fromkeys(hidden, _NO_VISITOR)
 
     def _close_record(self, chunk: EventChunk, record: int, count: int | None = None) -> None:
         of = self._records

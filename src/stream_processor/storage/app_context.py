@@ -6,6 +6,7 @@ from typing import Any
 from stream_processor.settings import Settings
 from stream_processor.storage.dynamodb import Table
 from stream_processor.storage.s3 import Bucket
+from stream_processor.storage.suppression import Suppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class AppContext:
     failures: Bucket
     #: A client of AWS Glue; None for that of the process.
     glue: Any = None
+    #: None without the list of suppressed persons.
+    suppression: Suppression | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "AppContext":
@@ -31,4 +34,5 @@ class AppContext:
             Table(settings.live_table),
             Table(settings.appointments_table),
             Bucket(settings.failures_bucket),
+            suppression=Suppression.of(settings),
         )

@@ -40,7 +40,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "staff": set(),
     "stream_processor": {
         *("msgspec", "zlib_ng", "pyarrow", "aws_lambda_powertools", "boto3", "botocore"),
-        "pyiceberg",
+        *("pyiceberg", "signed_snapshot"),
     },
     "stepfunctions": {"aws_lambda_powertools", "boto3", "botocore", "icalendar", "idna"},
 }

@@ -139,6 +139,7 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
     },
     "ReprocessingFunction": {
+        "ssm:GetParameter": "it reads the rows again that the lake has",
         **dict.fromkeys(("dynamodb:GetItem", "dynamodb:PutItem"), "it changes the lake only"),
         "dynamodb:CreateTable": "a method of pyiceberg's catalog, not of DynamoDB's client",
         "glue:UpdateSchema": "a method of pyiceberg's table, not of Glue's client",
@@ -148,6 +149,7 @@ UNREACHED: Final[dict[str, dict[str, str]]] = {
         "dynamodb:ConditionCheckItem": "its transactions put and update only",
     },
     "ChangesFunction": {
+        "ssm:GetParameter": "only the writer of events reads who is suppressed",
         "s3:DeleteObject": "only operators delete: make redrive",
         "s3:ListBucketVersions": "only operators restore: make verify RESTORE=1",
     },

@@ -14,7 +14,7 @@ CALLS: Final = {
     "datetime": ("now", "utcnow", "today"),
     "date": ("today",),
 }
-#: The commands and functions that the histories don't run, and the defaults of a command line.
+#: What the histories don't run: commands, their defaults, and the list of suppressed persons.
 NOT_SIMULATED: Final = {
     "stream_processor.erasure.erase",
     "stream_processor.handlers.erasure",
@@ -22,6 +22,7 @@ NOT_SIMULATED: Final = {
     "stream_processor.repair.reconcile",
     "stream_processor.repair.redrive",
     "stream_processor.repair.trace_events",
+    "stream_processor.storage.suppression",
     "stream_processor.table.publish",
 }
 

@@ -7,18 +7,23 @@ from typing import Any, Final
 
 import pytest
 
+from signed_snapshot.keyed import keyed_fingerprint
+from signed_snapshot.persons import Persons
+from stream_processor.commit import event_objects
 from stream_processor.erasure import person as persons
 from stream_processor.erasure.person import Person
 from stream_processor.handlers.events import EventsHandler
+from stream_processor.ingest import invocation
 from stream_processor.repair.trace_events import EventCopy, EventFinder, main
-from stream_processor.storage import parquet
+from stream_processor.storage import lake_keys, parquet
 from tests.unit.stream_processor.fake_streams import FakeStreams
-from tests.unit.stream_processor.fakes import FAILURES, LAKE, FakeAws
+from tests.unit.stream_processor.fakes import FAILURES, LAKE, SETTINGS, FakeAws
 from tests.unit.stream_processor.sample_records import (
     accepted,
     header,
     kinesis_event,
     packed,
+    plain,
     rejected,
 )
 
@@ -112,6 +117,35 @@ def test_erased_event_is_found_on_the_stream_as_erased(pipeline: Pipeline) -> No
     pipeline.aws.s3.objects[LAKE, key] = (parquet.write(erased), metadata)
     (after,) = pipeline.find("m1")
     assert (before.location, after.location) == ("lake", "erased")
+
+
+@pytest.mark.parametrize("wanted", ["m2", "the-request"])
+def test_event_beside_an_erased_one_in_its_record_isnt_called_erased(
+    pipeline: Pipeline, wanted: str
+) -> None:
+    events = [accepted("m1", userId="user-seven"), accepted("m2", index=1)]
+    event = pipeline.put(packed(header("the-request"), events))
+    pipeline.write(event)
+    pipeline.discard(event)
+    ((key, body, metadata),) = pipeline.aws.objects("events/")
+    person, table = Person(frozenset({"user-seven"})), parquet.read(body)
+    erased = persons.erased(table, persons.rows_of(table, person), person)
+    pipeline.aws.s3.objects[LAKE, key] = (parquet.write(erased), metadata)
+    expected = [("m2", "lake")] if wanted == "m2" else [("m1", "erased"), ("m2", "lake")]
+    copies = pipeline.find(wanted)
+    assert sorted((it.row["message_id"], it.location) for it in copies) == expected
+
+
+def test_suppressed_event_is_found_on_the_stream_as_suppressed(pipeline: Pipeline) -> None:
+    event = pipeline.put(plain(type="track", event="Paid", userId="a-user", messageId="m1"))
+    (batch,) = invocation.stream_batches(event)
+    suppressed = Persons("", [keyed_fingerprint("", "a-user")], 9)
+    shard = lake_keys.events_shard("test", batch.stream, batch.shard)
+    pending = event_objects.build(SETTINGS, shard, batch.records, None, frozenset(), suppressed)
+    pipeline.write(event)
+    ((key, _, metadata),) = pipeline.aws.objects("events/")
+    pipeline.aws.s3.objects[LAKE, key] = (pending.body, metadata)
+    assert states(pipeline.find("m1")) == [("suppressed", "good")]
 
 
 def test_discarded_record_is_found_once_in_the_failures_bucket(pipeline: Pipeline) -> None:

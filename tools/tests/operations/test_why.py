@@ -73,6 +73,7 @@ def test_bad_event_at_the_same_position_of_another_region_is_not_closed() -> Non
         ("failures", "discarded", "`make redrive`"),
         ("stream", "on the way", "`make verify`"),
         ("erased", "erased", "`make erase`"),
+        ("suppressed", "suppressed", "`make suppress`"),
     ],
 )
 def test_event_outside_the_lake_has_the_command_to_use(
@@ -81,6 +82,12 @@ def test_event_outside_the_lake_has_the_command_to_use(
     explained = text(copy_of(location=location))
     assert explained.startswith(f"1 {state}\n")
     assert command in explained
+
+
+def test_record_of_another_producer_isnt_said_to_come_from_the_edge() -> None:
+    lines = text(copy_of(edge_region=None)).splitlines()
+    (received,) = [it for it in lines if it.startswith("  received")]
+    assert received.endswith("by the stream; the record names no edge location")
 
 
 def test_event_in_two_regions_is_explained() -> None:
