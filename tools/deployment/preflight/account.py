@@ -180,6 +180,20 @@ class Account:
         )
         return Networks(int(self._call("ec2", count)), int(quota["Quota"]["Value"]))
 
+    def database_versions(self, engine: str) -> list[str]:
+        """Return the versions of an engine with which a database can be created in the Region.
+
+        Raises:
+            CommandError: AWS refused the call.
+        """
+
+        def read(client: Any) -> list[str]:
+            pages = client.get_paginator("describe_db_engine_versions").paginate(Engine=engine)
+            return [str(it["EngineVersion"]) for page in pages for it in page["DBEngineVersions"]]
+
+        versions: list[str] = self._call("rds", read)
+        return versions
+
     def domain_owner(self, domain: str) -> str | None:
         """Return the ID of the user pool that has a Cognito domain prefix; None if it is free.
 

@@ -1,13 +1,16 @@
 """Check the parameters of the optional course catalogue, and say what it costs idle."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from tools.deployment.catalogue_price import monthly_line
 from tools.deployment.environments import Environment
 from tools.deployment.preflight.findings import Finding, error, ok
+from tools.deployment.templates import load
+from tools.paths import ROOT
 
+_DATABASE: Final = "stacks/catalogue/database.yaml"
 _CHECK: Final = "course catalogue"
 
 
@@ -20,7 +23,10 @@ class Networks:
 
 
 def check_catalogue(
-    environment: Environment, deployed: Mapping[str, str] | None, networks: Networks | None
+    environment: Environment,
+    deployed: Mapping[str, str] | None,
+    networks: Networks | None,
+    versions: Collection[str] | None = None,
 ) -> list[Finding]:
     """Return the findings about an environment with the catalogue.
 
@@ -28,10 +34,13 @@ def check_catalogue(
         environment: The environment to deploy.
         deployed: The parameters of its stack; None without a stack.
         networks: The Region's VPCs; None if the catalogue's one exists already.
+        versions: Those that the Region offers of the database's engine; None if it exists already.
     """
     findings = [_parameters(environment), _kind_of_database(environment, deployed or {})]
     if networks is not None:
         findings.append(_network(networks, environment.region))
+    if versions is not None:
+        findings.append(_version(versions, environment.region))
     return [it for it in findings if it is not None] + [ok(_CHECK, _price(environment))]
 
 
@@ -73,6 +82,25 @@ def _network(networks: Networks, region: str) -> Finding:
         _CHECK,
         f"{region} has {networks.count} VPCs, and the quota is {networks.quota}",
         "Request a higher quota for VPCs per Region, or delete a VPC.",
+    )
+
+
+def engine_and_version() -> tuple[str, str]:
+    """Return the engine and the version of the catalogue's database."""
+    cluster = load(ROOT / _DATABASE)["Resources"]["Database"]["Properties"]
+    return str(cluster["Engine"]), str(cluster["EngineVersion"])
+
+
+def _version(versions: Collection[str], region: str) -> Finding:
+    engine, wanted = engine_and_version()
+    if wanted in versions:
+        return ok(_CHECK, f"{region} offers {engine} {wanted}")
+    major = f"{wanted.partition('.')[0]}."
+    others = ", ".join(sorted(it for it in versions if it.startswith(major))) or "none"
+    return error(
+        _CHECK,
+        f"{region} doesn't offer {engine} {wanted} for a new database",
+        f"Set EngineVersion in {_DATABASE} to one of its versions: {others}.",
     )
 
 

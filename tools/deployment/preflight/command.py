@@ -191,8 +191,11 @@ def _catalogue(environment: Environment, account: Account) -> list[Finding]:
     stack = account.stack(environment.stack_name)
     deployed = stack.parameters if stack else None
     exists = (deployed or {}).get("Catalogue") == "true"
-    networks = None if exists else account.networks()
-    return catalogue.check_catalogue(environment, deployed, networks)
+    if exists:
+        return catalogue.check_catalogue(environment, deployed, None)
+    engine, _ = catalogue.engine_and_version()
+    networks, versions = account.networks(), account.database_versions(engine)
+    return catalogue.check_catalogue(environment, deployed, networks, versions)
 
 
 def _domain(environment: Environment, account: Account, caller: Caller) -> Finding:

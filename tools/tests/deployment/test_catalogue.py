@@ -45,7 +45,10 @@ class Aws:
     def get_paginator(self, _: str) -> "Aws":
         return self
 
-    def paginate(self) -> list[dict[str, Any]]:
+    def paginate(self, **query: str) -> list[dict[str, Any]]:
+        if query:
+            assert query == {"Engine": "aurora-postgresql"}
+            return [{"DBEngineVersions": [{"EngineVersion": it}]} for it in ("17.4", "17.5")]
         return [{"Vpcs": [{}]} for _ in range(self._networks)]
 
     def get_service_quota(self, **_: str) -> dict[str, Any]:
@@ -131,6 +134,27 @@ def test_deployment_that_would_fail_gets_an_error_with_a_remedy(
     (failed,) = [it for it in findings if it.severity is Severity.ERROR]
     assert text in failed.observation
     assert failed.remedy
+
+
+@pytest.mark.parametrize(
+    ("versions", "severity", "text"),
+    [
+        (["16.9", "17.4"], Severity.OK, "offers aurora-postgresql 17.4"),
+        (["16.9", "17.7", "17.5"], Severity.ERROR, "17.5, 17.7"),
+        ([], Severity.ERROR, "none"),
+    ],
+)
+def test_new_database_needs_a_version_that_the_region_offers(
+    versions: list[str], severity: Severity, text: str
+) -> None:
+    findings = check_catalogue(environment(), None, None, versions)
+    (finding,) = [it for it in findings if "aurora-postgresql" in it.observation]
+    assert finding.severity is severity
+    assert text in finding.observation + (finding.remedy or "")
+
+
+def test_account_reads_the_versions_of_all_pages() -> None:
+    assert Account("us-east-1", Aws()).database_versions("aurora-postgresql") == ["17.4", "17.5"]
 
 
 def test_account_counts_the_networks_of_all_pages() -> None:
