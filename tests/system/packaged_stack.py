@@ -8,14 +8,21 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from aws_emulator import stack_failures
 from aws_emulator.launcher import Emulator
 from aws_emulator.sam_cli import SAM
 from tests.support.waiting import wait_until
+from tests.system.reduced_templates import (
+    keep_outputs,
+    keep_resource,
+    outputs_in_use,
+    with_branches,
+)
 from tools.deployment.built_templates import BUILD
 from tools.deployment.retained_resources import Clients
 from tools.dev.sam_deployment import build_lock
@@ -31,6 +38,10 @@ _NESTED: Final = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
 _FURTHER_STACKS: Final = re.compile(
     r"HasReplica|HasRegion[2-9]|HasCopy|HasCatalogue$|IsFurther$|HasExistingPool$"
 )
+#: Nested stacks that others need for more than their outputs: the edge looks for the event source
+#: mapping of the stream and for the user pool's identity providers, and the user pool's custom
+#: domain for the record of its parent domain.
+_NEEDED_FOR_EFFECTS: Final = {"Edge", "Foundation", "Stream"}
 #: Changes the resources of a template in place.
 type Change = Callable[[dict[str, Any]], None]
 _MISSING_FUNCTION: Final = "arn:aws:lambda:us-east-1:000000000000:function:missing"
@@ -85,6 +96,7 @@ class PackagedStack:
     clients: Clients
     root: dict[str, Any]
     _seen: set[str] = field(default_factory=set)
+    _templates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def nested_stacks(self) -> list[tuple[str, ...]]:
         """Return the logical IDs that lead from the root to each nested stack.
@@ -107,42 +119,68 @@ class PackagedStack:
         """Return the root template with a failing resource, the last one of a nested stack."""
         return self.changed_in(path, _add_failure)
 
-    def only_failing_in(self, path: tuple[str, ...]) -> dict[str, Any]:
+    def only_failing_in(
+        self, path: tuple[str, ...], parameters: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Return what `failing_in` does, without resources that the nested stack doesn't need."""
-        return self._changed(copy.deepcopy(self.root), path, _add_failure, _keep_needed)
+        return self._reduced_to(with_branches(self.root, parameters), path)
+
+    def _reduced_to(self, template: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+        if not path:
+            _add_failure(template["Resources"])
+            return template
+        keep_resource(template, path[0])
+        for name, nested in _nested_in(template):
+            if name == path[0]:
+                child = self._reduced_to(self._child(nested), path[1:])
+            elif name in _NEEDED_FOR_EFFECTS:
+                continue
+            else:
+                child = self._with_outputs(self._child(nested), template, name)
+            self._replace(name, nested, child)
+        return template
+
+    def _with_outputs(
+        self, template: dict[str, Any], parent: dict[str, Any], name: str
+    ) -> dict[str, Any]:
+        """Return the template of a nested stack with the outputs that its parent uses."""
+        keep_outputs(template, outputs_in_use(parent, name))
+        for below, nested in _nested_in(template):
+            self._replace(below, nested, self._with_outputs(self._child(nested), template, below))
+        return template
 
     def changed_in(self, path: tuple[str, ...], change: Change) -> dict[str, Any]:
         """Return the root template with a change of the resources of a nested stack."""
         return self._changed(copy.deepcopy(self.root), path, change)
 
     def _changed(
-        self,
-        template: dict[str, Any],
-        path: tuple[str, ...],
-        change: Change,
-        reduce: Callable[[dict[str, Any], str], None] = lambda _template, _name: None,
+        self, template: dict[str, Any], path: tuple[str, ...], change: Change
     ) -> dict[str, Any]:
         resources = template["Resources"]
         if not path:
             change(resources)
             return template
-        reduce(template, path[0])
         nested = resources[path[0]]
-        child = self._changed(self._child(nested), path[1:], change, reduce)
+        self._replace(path[0], nested, self._changed(self._child(nested), path[1:], change))
+        return template
+
+    def _replace(self, name: str, nested: dict[str, Any], child: dict[str, Any]) -> None:
+        """Give a nested stack another template."""
         body = json.dumps(child).encode()
-        key = f"changed/{path[0]}-{hashlib.sha256(body).hexdigest()}.json"
+        key = f"changed/{name}-{hashlib.sha256(body).hexdigest()}.json"
         self.clients("s3", DEFAULT_HOME_REGION).put_object(Bucket=BUCKET, Key=key, Body=body)
         property_name = "TemplateURL" if "TemplateURL" in nested["Properties"] else "Location"
         nested["Properties"][property_name] = f"{self.target.endpoint}/{BUCKET}/{key}"
-        return template
 
     def _child(self, resource: dict[str, Any]) -> dict[str, Any]:
         properties = resource["Properties"]
         location = properties.get("TemplateURL") or properties["Location"]
         key = location.partition(f"{BUCKET}/")[2]
-        stored = self.clients("s3", DEFAULT_HOME_REGION).get_object(Bucket=BUCKET, Key=key)
-        loaded: dict[str, Any] = yaml_parse(stored["Body"].read())
-        return loaded
+        # The key of a template has a hash of it.
+        if key not in self._templates:
+            stored = self.clients("s3", DEFAULT_HOME_REGION).get_object(Bucket=BUCKET, Key=key)
+            self._templates[key] = yaml_parse(stored["Body"].read())
+        return copy.deepcopy(self._templates[key])
 
     def deploy(self, template: dict[str, Any], parameters: dict[str, str]) -> str:
         """Create or update the stack and return its status at the end."""
@@ -180,6 +218,11 @@ class PackagedStack:
         """Return the outputs of the stack."""
         return outputs_of(self.describe())
 
+    def causes(self) -> list[str]:
+        """Return the resources that failed in the stack and its nested stacks, with reasons."""
+        cloudformation = self.clients("cloudformation", DEFAULT_HOME_REGION)
+        return stack_failures.causes(cloudformation, self.target.stack_name, None)
+
     def failures(self) -> set[str]:
         """Return the resources that failed since the last call, by logical ID, without stacks."""
         cloudformation = self.clients("cloudformation", DEFAULT_HOME_REGION)
@@ -199,31 +242,8 @@ class PackagedStack:
         }
 
 
-def _keep_needed(template: dict[str, Any], name: str) -> None:
-    """Remove the resources that one resource doesn't need, directly or not, and their outputs."""
-    resources = template["Resources"]
-    needed, next_names = set[str](), {name}
-    while next_names:
-        needed |= next_names
-        next_names = {other for it in next_names for other in _names_in(resources[it])}
-        next_names = (next_names & resources.keys()) - needed
-    removed = resources.keys() - needed
-    for other in removed:
-        del resources[other]
-    outputs = template.get("Outputs", {})
-    for output in [it for it, value in outputs.items() if removed & _names_in(value)]:
-        del outputs[output]
-
-
-def _names_in(value: object) -> set[str]:
-    """Return every name that could be a resource's: a string, or the part of one before a dot."""
-    if isinstance(value, dict):
-        return {name for it in value.values() for name in _names_in(it)}
-    if isinstance(value, list):
-        return {name for it in value for name in _names_in(it)}
-    if not isinstance(value, str):
-        return set()
-    return {value.partition(".")[0]} | set(re.findall(r"\$\{(\w+)", value))
+def _nested_in(template: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, it) for name, it in template["Resources"].items() if it["Type"] in _NESTED]
 
 
 def _add_failure(resources: dict[str, Any]) -> None:
