@@ -210,12 +210,14 @@ $("day").addEventListener("input", () => { setFieldError($("day"), ""); offerTim
 document.addEventListener("time-zone", (event) => {
   useTimeZone(event.detail);
   reloadAppointments();
-  offerTimes();
+  // Without a date yet, the search for the first one begins again.
+  if ($("day").value) offerTimes();
+  else if (advisors.size > 0) offerFirstDay();
 });
 
 useTimeZone(timeZone);
 await loadAdvisors();
-// The student may have chosen an advisor or a date already.
-if (advisors.size > 0 && offers === 0) offerFirstDay();
+// The student may have chosen a date already.
+if (advisors.size > 0 && !$("day").value) offerFirstDay();
 await reloadAppointments();
 showLoaded("booked");
