@@ -1,7 +1,7 @@
 """ValidateFunction: check the submitted form and whether its email address is available."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
@@ -46,8 +46,6 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     if status == "withdrawn" and person is None:
         status = "undone"
     result = {"valid": True, "free": True, "emailKey": "", "status": status}
-    if event.get("proof"):
-        result["token"] = email_proofs.new_token()
     today, trusted = datetime.now(UTC).date(), bool(event.get("trusted"))
     if person is None:
         reasons = [validation_rules.EXPIRED]
@@ -64,17 +62,29 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         reasons = [] if result["free"] else [validation_rules.TAKEN]
         if owner and reasons and trusted and _changes(owner, person):
             result["changedAccount"] = owner
-    is_adult = person is not None and not is_minor(person, today)
-    if event.get("proof") and result["valid"] and result["free"] and is_adult:
-        result["token"] += result["emailKey"]
-    elif event.get("proof") and result["valid"] and person is not None and not is_adult:
-        guardian = email_address.normalize(person.guardian_email or "") or ""
-        result["guardianKey"] = email_address.email_key(guardian, accounts().email_secret())
-        result["guardianToken"] = email_proofs.new_token()
+    if event.get("proof"):
+        email_key = str(result["emailKey"]) if result["free"] else ""
+        result |= _tokens(person if result["valid"] else None, today, email_key)
     codes = [reason.code for reason in reasons]
     correlation_id = event.get("correlationId")
     function_log.info("validated", correlation_id, account_id=account_id, reasons=codes)
     return {**result, "reasons": [reason.document() for reason in reasons]}
+
+
+def _tokens(person: Person | None, today: date, email_key: str) -> dict[str, str]:
+    """Return the token for the student's email and, for a minor, key and token of the guardian's.
+
+    `person` is None for an invalid form, and `email_key` is "" unless the address is free.
+    """
+    token = email_proofs.new_token()
+    if person is None or not is_minor(person, today):
+        return {"token": token + email_key}
+    guardian = email_address.normalize(person.guardian_email or "") or ""
+    return {
+        "token": token,
+        "guardianKey": email_address.email_key(guardian, accounts().email_secret()),
+        "guardianToken": email_proofs.new_token(),
+    }
 
 
 def _changes(account_id: str, listed: Person | None) -> bool:
