@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.support.axe import violations
 from tests.support.page_texts import WEB, translated_pages
@@ -114,7 +114,12 @@ def test_student_books_moves_and_cancels_an_appointment_in_hindi(
     expect(status).to_contain_text(hindi["Moved to {0}."].partition("{0}")[2])
     assert_fits(page)
     asked: list[str] = []
-    page.on("dialog", lambda it: (asked.append(it.message), it.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept()
+
+    page.on("dialog", accept)
     listed.get_by_role("button").last.click()
     expect(status).to_have_text(hindi["Your appointment was cancelled."])
     expect(page.locator("#none")).to_have_text(hindi["You have no appointments yet."])
