@@ -79,7 +79,7 @@ class Api:
 
     def flow(self, region: str) -> dict[str, Any]:
         now = int(time.time()) // 60 * 60
-        metrics: dict[str, dict[str, list[int]]] = {
+        metrics: dict[str, dict[str, list[float]]] = {
             name: {"times": [now], "values": [self.counts[name]]}
             if name in self.counts
             else {"times": [], "values": []}
