@@ -71,8 +71,8 @@ def keep_outputs(template: Template, names: Collection[str] | None) -> None:
     template["Outputs"] = {name: it for name, it in outputs.items() if name in names}
     resources = template["Resources"]
     needed = _resources_in(template["Outputs"], resources)
-    kept = [resources[it] for it in _closure(resources, needed)]
-    if needed and _INCLUDE not in json.dumps(kept, default=str):
+    included = [resources[it] for it in _closure(resources, needed)]
+    if needed and _INCLUDE not in json.dumps(included, default=str):
         _keep(template, needed)
 
 
