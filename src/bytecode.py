@@ -10,7 +10,8 @@ imports"). The files are "unchecked hash-based" (PEP 552), so Python doesn't loo
 compare timestamps. Equal sources give equal bytes.
 
 ARCHIVE is a zip file in the directory that gets the modules after it, uncompressed: the zip file of
-the package then compresses them as one file. `edge_auth/__init__.py` adds it to the package's path.
+the package then compresses them as one file, better if similar ones follow each other. They stay in
+the given order. `edge_auth/__init__.py` adds it to the package's path.
 """
 
 import ast
@@ -148,7 +149,7 @@ def compile_source(source: bytes, name: str, line_numbers: bool = False) -> byte
 def archive(directory: Path, name: str, modules: list[str]) -> None:
     """Move compiled modules into a zip file, which Python imports from ("zipimport")."""
     with zipfile.ZipFile(directory / name, "w", zipfile.ZIP_STORED) as target:
-        for module in sorted(modules):
+        for module in modules:
             compiled = (directory / name).with_name(f"{module}.pyc")
             # The earliest time of the format: equal modules give equal bytes.
             target.writestr(zipfile.ZipInfo(compiled.name), compiled.read_bytes())

@@ -14,7 +14,7 @@ from tools.syntax import nodes
 SRC = ROOT / "src"
 #: Packages that several components share: the wire format, the responses to CloudFormation, the
 #: group of the staff, and the Powertools adapter.
-SHARED = {"clickstream", "custom_resource", "staff", "telemetry"}
+SHARED = {"clickstream", "custom_resource", "signed_snapshot", "staff", "telemetry"}
 #: The dependencies of each package, besides itself, the shared packages and the standard library.
 DEPENDENCIES: dict[str, set[str]] = {
     "bookings": {"boto3", "botocore"},
