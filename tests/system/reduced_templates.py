@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from tools.deployment.conditions import evaluate
 from tools.stack import DEFAULT_HOME_REGION
 
 type Template = dict[str, Any]
@@ -21,18 +22,13 @@ def with_branches(template: Template, parameters: Mapping[str, str]) -> Template
     A value of Fn::If that isn't used can name a resource, too, which CloudFormation then creates.
     """
     values = {name: str(it.get("Default", "")) for name, it in template["Parameters"].items()}
-    values |= {"AWS::Region": DEFAULT_HOME_REGION, **parameters}
+    values |= parameters
 
-    def condition(node: Any) -> bool:
-        ((function, operand),) = node.items()
-        if function == "Fn::Equals":
-            first, second = (str(values[it["Ref"]]) if "Ref" in it else it for it in _refs(operand))
-            return bool(first == second)
-        if function == "Condition":
-            return condition(template["Conditions"][operand])
-        if function == "Fn::Not":
-            return not condition(operand[0])
-        return (all if function == "Fn::And" else any)(condition(it) for it in operand)
+    def holds(name: str) -> bool:
+        home, condition = values["HomeRegion"], {"Condition": name}
+        value = evaluate(template, condition, DEFAULT_HOME_REGION, home, values)
+        assert value is not None, f"{name} depends on an unknown value"
+        return value
 
     def branch(node: Any) -> Any:
         if isinstance(node, list):
@@ -41,16 +37,12 @@ def with_branches(template: Template, parameters: Mapping[str, str]) -> Template
             return node
         if list(node) == ["Fn::If"]:
             name, first, second = node["Fn::If"]
-            return branch(first if condition({"Condition": name}) else second)
+            return branch(first if holds(name) else second)
         return {name: branch(it) for name, it in node.items()}
 
     reduced = copy.deepcopy(template)
     reduced["Resources"] = branch(reduced["Resources"])
     return reduced
-
-
-def _refs(operand: list[Any]) -> list[Any]:
-    return [it if isinstance(it, dict) else str(it) for it in operand]
 
 
 def keep_resource(template: Template, name: str) -> None:

@@ -1,6 +1,7 @@
 """Decide which resources of a template a Region gets, from the template's conditions. Pure.
 
-Only the Region and the parameter HomeRegion are known. A condition on another parameter is unknown.
+Only the Region, the parameter HomeRegion and the given values of other parameters are known. A
+condition on another parameter is unknown.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,11 @@ def may_exist(
 
 
 def evaluate(
-    template: Mapping[str, Any], expression: Mapping[str, Any], region: str, home_region: str
+    template: Mapping[str, Any],
+    expression: Mapping[str, Any],
+    region: str,
+    home_region: str,
+    parameters: Mapping[str, str] | None = None,
 ) -> bool | None:
     """Return the value of a condition function, or None if it depends on an unknown parameter.
 
@@ -34,8 +39,9 @@ def evaluate(
         expression: A condition function, such as {"Condition": "IsHome"}.
         region: The Region of the stack.
         home_region: The stack's parameter HomeRegion.
+        parameters: Values of further parameters.
     """
-    known = {"AWS::Region": region, "HomeRegion": home_region}
+    known = {**(parameters or {}), "AWS::Region": region, "HomeRegion": home_region}
     return _evaluate(template.get("Conditions", {}), expression, known)
 
 
