@@ -14,8 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 _NESTED: Final = "AWS::CloudFormation::Stack"
 #: CloudFormation stops the other resources of a stack after the first failure.
 _CANCELLED: Final = re.compile(r"Resource (creation|update) cancelled")
-#: CloudFormation has no error code for a stack that doesn't exist.
-_MISSING: Final = "does not exist"
+
+
+def is_missing(error: ClientError) -> bool:
+    """Return whether there is no stack with the name; CloudFormation has no code for that."""
+    return "does not exist" in str(error)
 
 
 def newest_event(cloudformation: Any, name: str) -> datetime | None:
@@ -27,7 +30,7 @@ def newest_event(cloudformation: Any, name: str) -> datetime | None:
     try:
         events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     except ClientError as problem:
-        if _MISSING in str(problem):
+        if is_missing(problem):
             return None
         raise
     return events[0]["Timestamp"] if events else None

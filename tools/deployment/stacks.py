@@ -9,6 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from aws_emulator.errors import CommandError
+from aws_emulator.stack_failures import is_missing
 from tools.deployment.templates import PROTECTED_TYPES
 from tools.template_yaml import yaml_parse
 
@@ -286,11 +287,6 @@ class Stacks:
                     reason = str(resource.get("ResourceStatusReason", "no reason")).rstrip(".")
                     reasons.append(f"{resource['LogicalResourceId']}: {reason}")
         return reasons
-
-
-def is_missing(error: ClientError) -> bool:
-    """Return whether there is no stack with the name; CloudFormation has no code for that."""
-    return "does not exist" in str(error)
 
 
 def _failure(name: str, reasons: list[str]) -> str:

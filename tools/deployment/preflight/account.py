@@ -9,10 +9,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_emulator.errors import CommandError
+from aws_emulator.stack_failures import is_missing
 from tools.cli import reason_of
 from tools.deployment.preflight.catalogue import Networks
 from tools.deployment.preflight.user_pool import UserPool
-from tools.deployment.stacks import is_missing
 from tools.stack import outputs_of, parameters_of
 
 _CONFIG: Final = Config(
