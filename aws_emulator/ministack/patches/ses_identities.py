@@ -28,9 +28,8 @@ _PATH: Final = "/v2/email/outbound-emails"
 
 
 def install(_settings: Settings, _control: ControlApi, _application: object) -> None:
-    """Return the identity of the From address as the resource, and default to the sandbox."""
-    actions = Symbols("ministack.core.iam_actions", "_ses_v2_resource_arn", "extract_iam_action")
-    actions.wrap("_ses_v2_resource_arn", _by_identity)
+    """Authorize an email for each identity, and default to the sandbox."""
+    actions = Symbols("ministack.core.iam_actions", "extract_iam_action")
     details = Symbols(
         "ministack.services.ses",
         "_account_details",
@@ -117,13 +116,3 @@ def _recipients(email: dict[str, Any]) -> list[str]:
         return []
     names = ("ToAddresses", "CcAddresses", "BccAddresses")
     return [parseaddr(it)[1] for name in names for it in destination.get(name) or []]
-
-
-def _by_identity(original: Callable[..., str]) -> Callable[..., str]:
-    def resource_arn(method: str, path: str, body: bytes, region: str, account: str) -> str:
-        sender = _email(method, path, body).get("FromEmailAddress")
-        if isinstance(sender, str):
-            return f"arn:aws:ses:{region}:{account}:identity/{parseaddr(sender)[1]}"
-        return original(method, path, body, region, account)
-
-    return resource_arn
