@@ -6,10 +6,10 @@ import urllib.request
 from email.message import EmailMessage
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from aws_emulator.tests.ministack.roles import client_of_user
 from aws_emulator.tests.ministack.running import Emulator, unique
 
 
@@ -19,15 +19,7 @@ def ses_raw_emails(emulator: Emulator) -> None:
     ses, users, name = emulator.client("sesv2"), emulator.client("iam"), unique("raw")
     for address in (sender, recipient):
         ses.create_email_identity(EmailIdentity=address)
-    users.create_user(UserName=name)
-    key = users.create_access_key(UserName=name)["AccessKey"]
-    restricted_ses = boto3.client(
-        "sesv2",
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint,
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
+    restricted_ses = client_of_user(emulator, name, "sesv2")
 
     def send(content: bytes) -> None:
         restricted_ses.send_email(
@@ -75,21 +67,13 @@ def ses_identities(emulator: Emulator) -> None:
     for address in (sender, other):
         ses.create_email_identity(EmailIdentity=address)
     users, name = emulator.client("iam"), unique("sender")
-    users.create_user(UserName=name)
+    restricted_ses = client_of_user(emulator, name, "sesv2")
 
     def allow(resource: str, **condition: Any) -> None:
         allowed = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": resource, **condition}
         document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         users.put_user_policy(UserName=name, PolicyName="one-sender", PolicyDocument=document)
 
-    key = users.create_access_key(UserName=name)["AccessKey"]
-    restricted_ses = boto3.client(
-        "sesv2",
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint,
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
     domain = f"{unique('app')}.example"
     recipient = f"user@{domain}"
     message: dict[str, Any] = {

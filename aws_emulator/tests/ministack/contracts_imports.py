@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from aws_emulator.tests.ministack.running import Emulator, unique
-from aws_emulator.tests.ministack.templates import stack
+from aws_emulator.tests.ministack.templates import stack, stored
 
 _RETAIN = {"DeletionPolicy": "Retain"}
 
@@ -28,15 +28,6 @@ def _table(name: str) -> dict[str, Any]:
 
 def _stream(name: str) -> dict[str, Any]:
     return {"Type": "AWS::Kinesis::Stream", **_RETAIN, "Properties": {"Name": name}}
-
-
-def _stored(emulator: Emulator, template: dict[str, Any]) -> str:
-    """Put a template into a bucket and return its URL."""
-    bucket = unique("imports")
-    storage = emulator.client("s3")
-    storage.create_bucket(Bucket=bucket)
-    storage.put_object(Bucket=bucket, Key="it.json", Body=json.dumps(template).encode())
-    return f"{emulator.endpoint}/{bucket}/it.json"
 
 
 def _item(kind: str, logical_id: str, **identifier: str) -> dict[str, Any]:
@@ -85,7 +76,7 @@ def resource_imports(emulator: Emulator) -> None:
     nested = {
         "Type": "AWS::CloudFormation::Stack",
         **_RETAIN,
-        "Properties": {"TemplateURL": _stored(emulator, template)},
+        "Properties": {"TemplateURL": stored(emulator, template)},
     }
     handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     emulator.deploy(stack(Handle=handle), root)
@@ -98,7 +89,7 @@ def resource_imports(emulator: Emulator) -> None:
     # The imported resources are updated as those that the stack created.
     more = template | {"Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["Stream", "Arn"]}}}}
     more["Resources"]["Queue"] = {"Type": "AWS::SQS::Queue"}
-    changed = {**nested, "Properties": {"TemplateURL": _stored(emulator, more)}}
+    changed = {**nested, "Properties": {"TemplateURL": stored(emulator, more)}}
     arn = {"Arn": {"Value": {"Fn::GetAtt": ["Child", "Outputs.Arn"]}}}
     outputs = emulator.deploy({**stack(Child=changed), "Outputs": arn}, root)
     assert outputs["Arn"].endswith(f":stream/{left}")
@@ -142,7 +133,7 @@ def refused_imports(emulator: Emulator) -> None:
 def refused_nesting(emulator: Emulator) -> None:
     """A stack is nested only with its own template and tags, and without nested stacks."""
     topic = stack(Topic={"Type": "AWS::SNS::Topic"})
-    url, child, root = _stored(emulator, topic), unique("child"), unique("root")
+    url, child, root = stored(emulator, topic), unique("child"), unique("root")
     emulator.deploy(topic, child)
     handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     emulator.deploy(stack(Handle=handle), root)
@@ -154,7 +145,7 @@ def refused_nesting(emulator: Emulator) -> None:
         item = _item("AWS::CloudFormation::Stack", "Child", StackId=stack_id)
         return _refused(emulator, root, stack(Handle=handle, Child=nested), item)
 
-    other = _stored(
+    other = stored(
         emulator, stack(Topic={"Type": "AWS::SNS::Topic"}, Queue={"Type": "AWS::SQS::Queue"})
     )
     assert "TemplateURL" in reason(child, TemplateURL=other)
@@ -164,7 +155,7 @@ def refused_nesting(emulator: Emulator) -> None:
         It={"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
     )
     emulator.deploy(with_child, parent)
-    assert "nested stacks" in reason(parent, TemplateURL=_stored(emulator, with_child))
+    assert "nested stacks" in reason(parent, TemplateURL=stored(emulator, with_child))
 
 
 def stack_resource_lookup(emulator: Emulator) -> None:

@@ -1,6 +1,7 @@
-"""Clients with the permissions of a role."""
+"""Clients with the permissions of a role or of a user."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -18,7 +19,17 @@ def client_with(emulator: Emulator, name: str, statement: dict[str, Any], servic
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=policy)
     assumed = emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
-    credentials = assumed["Credentials"]
+    return _client(emulator, service, assumed["Credentials"])
+
+
+def client_of_user(emulator: Emulator, name: str, service: str) -> Any:
+    """Create a user without permissions, and return a client of a service with its credentials."""
+    users = emulator.client("iam")
+    users.create_user(UserName=name)
+    return _client(emulator, service, users.create_access_key(UserName=name)["AccessKey"])
+
+
+def _client(emulator: Emulator, service: str, credentials: Mapping[str, Any]) -> Any:
     make: Any = boto3.client
     return make(
         service,
@@ -26,5 +37,5 @@ def client_with(emulator: Emulator, name: str, statement: dict[str, Any], servic
         endpoint_url=emulator.endpoint,
         aws_access_key_id=credentials["AccessKeyId"],
         aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
+        aws_session_token=credentials.get("SessionToken"),
     )

@@ -2,10 +2,10 @@
 
 import json
 
-import boto3
 import pytest
 
 from aws_emulator.tests.ministack.athena import ended, new_workgroup
+from aws_emulator.tests.ministack.roles import client_of_user
 from aws_emulator.tests.ministack.running import Emulator, unique
 from aws_emulator.tests.refusals.refusing import refused, unchecked_client
 
@@ -37,7 +37,7 @@ def test_athena_refuses_page_of_over_50_saved_queries(emulator: Emulator) -> Non
 def test_athena_refuses_query_of_another_workgroup(emulator: Emulator) -> None:
     allowed, other = new_workgroup(emulator), new_workgroup(emulator)
     users, name = emulator.client("iam"), unique("reader")
-    users.create_user(UserName=name)
+    reader = client_of_user(emulator, name, "athena")
     statement = {
         "Effect": "Allow",
         "Action": ["athena:GetQueryExecution", "athena:GetNamedQuery"],
@@ -45,14 +45,6 @@ def test_athena_refuses_query_of_another_workgroup(emulator: Emulator) -> None:
     }
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     users.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=document)
-    key = users.create_access_key(UserName=name)["AccessKey"]
-    reader = boto3.client(
-        "athena",
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint,
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
     for workgroup in (allowed, other):
         saved = emulator.client("athena").create_named_query(
             Name="one", Database="default", QueryString="SELECT 1", WorkGroup=workgroup
