@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_auth.encoding import base64url_decode, base64url_encode, parse_json_object
-from edge_auth.errors import TokenError
+from edge_auth.encoding import base64url_encode
+from signed_snapshot.document import read_document
 from signed_snapshot.errors import SnapshotConflictError, SnapshotStoreError
 
 ATTEMPTS: Final = 5
@@ -174,6 +174,6 @@ class Publisher:
 def _parse(data: bytes) -> dict[str, Any]:
     """Return a snapshot's document; empty if the data isn't a snapshot."""
     try:
-        return parse_json_object(base64url_decode(data.split(b".")[1]))
-    except (IndexError, TokenError):
+        return read_document(data)
+    except ValueError:
         return {}

@@ -5,13 +5,12 @@ has a copy. The function's role, not the signature, proves where it comes from. 
 fingerprints is a parameter in us-east-1, read with the first list that isn't empty.
 """
 
-import base64
-import json
 import time
 from collections.abc import Callable
 from typing import Final
 
 import telemetry
+from signed_snapshot.document import read_document
 from signed_snapshot.persons import Persons
 from stream_processor.errors import MissingObjectError, StorageError
 from stream_processor.settings import Settings
@@ -98,7 +97,7 @@ def _report(error: StorageError) -> None:
 
 
 def _fingerprints(data: bytes) -> list[str]:
-    """Return the fingerprints in a snapshot, a JWS in compact serialization (RFC 7515).
+    """Return the fingerprints in a snapshot.
 
     Raises:
         StorageError: The object isn't a snapshot.
@@ -106,10 +105,9 @@ def _fingerprints(data: bytes) -> list[str]:
     if not data:
         return []
     try:
-        payload = data.split(b".")[1]
-        document = json.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
-        return [str(it) for it in document["content"].get("suppressed", [])]
-    except (IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
+        content = read_document(data)["content"]
+        return [str(it) for it in content.get("suppressed", [])]
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise StorageError(
             f"{KEY} isn't a snapshot: {error!r}. Restore an earlier version of the object."
         ) from error
