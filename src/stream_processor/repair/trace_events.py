@@ -42,7 +42,7 @@ SUPPRESSED_HERE: Final = "suppressed"
 #: Columns that can hold the ID. A bad row can have it only in its bytes.
 _IDS: Final = ("message_id", "request_id", "user_id", "anonymous_id")
 _SEARCHED: Final = (*_IDS, "verdict", "raw")
-_PLACE: Final = ("shard_id", "sequence_number", "record_index")
+_POSITION: Final = ("shard_id", "sequence_number", "record_index")
 #: Columns of the result, as in the lake.
 _COLUMNS: Final = (
     *("verdict", "reason_code", "reason", "type", "event", "page_path", "source", "received_at"),
@@ -50,7 +50,7 @@ _COLUMNS: Final = (
     *_IDS,
 )
 #: The shard, the sequence number, and the position of a row in its record.
-type Place = tuple[str, str, int]
+type RowPosition = tuple[str, str, int]
 _READERS: Final = 8
 #: Objects in memory at once.
 _GROUP: Final = 64
@@ -97,7 +97,7 @@ class EventFinder:
         hours = max(1, -(-(until_ms - since_ms) // 3_600_000))
         waiting = [*self._failures(wanted), *self._stream(wanted, hours)]
         for copy in waiting:
-            location = hidden.pop(_place(copy.row), "")
+            location = hidden.pop(_position(copy.row), "")
             if location:
                 rows.append(EventCopy(location, copy.key, copy.row))
                 stored.add(copy.record)
@@ -110,10 +110,10 @@ class EventFinder:
 
     def _lake(
         self, wanted: str, since_ms: int, until_ms: int
-    ) -> tuple[list[EventCopy], dict[Place, str]]:
-        """Return the copies in the lake, and the places of its rows without data."""
+    ) -> tuple[list[EventCopy], dict[RowPosition, str]]:
+        """Return the copies in the lake, and the positions of its rows without data."""
         copies: list[EventCopy] = []
-        hidden: dict[Place, str] = {}
+        hidden: dict[RowPosition, str] = {}
         keys = [
             key
             for hour in lake_keys.hours(lake_keys.EVENTS, since_ms, until_ms)
@@ -132,7 +132,7 @@ class EventFinder:
             for group in batched(keys, _GROUP, strict=False):
                 for key, body in zip(group, readers.map(read, group), strict=True):
                     if body is not None:
-                        table = parquet.read(body, (*_SEARCHED, "reason_code", *_PLACE))
+                        table = parquet.read(body, (*_SEARCHED, "reason_code", *_POSITION))
                         hidden |= rows_without_data(table)
                         copies += (
                             EventCopy(LAKE, key, it) for it in rows_with(body, table, wanted)
@@ -167,15 +167,15 @@ class EventFinder:
                 rest = rest[pending.taken :]
 
 
-def rows_without_data(table: pa.Table) -> dict[Place, str]:
+def rows_without_data(table: pa.Table) -> dict[RowPosition, str]:
     """Return where an object's erased and suppressed rows are, and which of the two each is."""
     codes = {ERASED: ERASED_HERE, SUPPRESSED: SUPPRESSED_HERE}
     is_hidden = pc.is_in(table.column("reason_code"), pa.array(list(codes)))
-    rows = table.select(("reason_code", *_PLACE)).filter(is_hidden).to_pylist()
-    return {_place(it): codes[it["reason_code"]] for it in rows}
+    rows = table.select(("reason_code", *_POSITION)).filter(is_hidden).to_pylist()
+    return {_position(it): codes[it["reason_code"]] for it in rows}
 
 
-def _place(row: dict[str, Any]) -> Place:
+def _position(row: dict[str, Any]) -> RowPosition:
     return row["shard_id"], row["sequence_number"], row["record_index"]
 
 
