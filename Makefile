@@ -225,7 +225,7 @@ integration: setup ## Test the running system, also in a browser
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m pytest -q $(PARALLEL) -m "(integration or browser) and not nightly" $(SYSTEM_TESTS)
 
-test: check validate ## Run every check and test, then make run
+test: check validate ## Run the checks and tests, then make run
 	@$(PY) -m tools.setup.browser
 	@$(PY) -m tools.setup.spark
 	@$(PY) -m tools.setup.readers
